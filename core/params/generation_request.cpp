@@ -1,0 +1,39 @@
+#include "core/params/generation_request.h"
+
+#include "core/params/samplers.h"
+
+#include <random>
+
+namespace sg {
+
+GenerationRequest GenerationRequest::from(const ParamValues &values)
+{
+    GenerationRequest request;
+    request.prompt = values.get<std::string>("prompt");
+    request.negativePrompt = values.get<std::string>("negative_prompt");
+    request.model = values.get<std::string>("stable_diffusion_model");
+    request.sampler = values.get<std::string>("sampler_name");
+    const ScheduleSpec *schedule = findSchedule(values.get<std::string>("scheduler"));
+    request.schedule = schedule ? schedule->name : schedules().front().name;
+    request.steps = values.get<std::int64_t>("steps");
+    request.cfgScale = values.get<double>("cfg_scale");
+    request.width = values.get<std::int64_t>("width");
+    request.height = values.get<std::int64_t>("height");
+    request.seed = values.get<std::int64_t>("seed");
+    request.subseed = values.get<std::int64_t>("subseed");
+    request.subseedStrength = values.get<double>("subseed_strength");
+    request.batchSize = values.get<std::int64_t>("batch_size");
+    request.iterations = values.get<std::int64_t>("n_iter");
+    request.eta = values.get<double>("eta");
+    return request;
+}
+
+void resolveSeeds(ParamValues &values)
+{
+    std::random_device device;
+    std::uniform_int_distribution<std::int64_t> pick(0, 4294967293);
+    for (const char *key : {"seed", "subseed"})
+        if (values.get<std::int64_t>(key) == -1) values.set(key, pick(device));
+}
+
+}  // namespace sg

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "core/params/param_values.h"
+
+#include <cstdint>
+#include <string>
+
+namespace sg {
+
+/// The values of a text-to-image task under their C++ names: what the engine computes from.
+struct GenerationRequest {
+    std::string prompt;
+    std::string negativePrompt;
+    std::string model;      ///< name in the library; the supervisor sends the path beside it
+    std::string sampler;    ///< a name of samplers()
+    std::string schedule;   ///< a name of schedules()
+    std::int64_t steps = 20;
+    double cfgScale = 7;
+    std::int64_t width = 512;   ///< pixels, multiple of 8
+    std::int64_t height = 512;
+    std::int64_t seed = -1;     ///< resolved (never -1) once a task is accepted
+    std::int64_t subseed = -1;
+    double subseedStrength = 0;
+    std::int64_t batchSize = 1;
+    std::int64_t iterations = 1;  ///< n_iter
+    double eta = -1;              ///< noise added again at each step; below 0: the sampler's own (1 ancestral, 0 DDIM)
+
+    std::int64_t imageCount() const { return batchSize * iterations; }
+
+    /// From values that parseParams accepted.
+    static GenerationRequest from(const ParamValues &values);
+};
+
+/// -1 becomes a random number in [0, 4294967293], so that a task that is run again gives the same picture.
+void resolveSeeds(ParamValues &values);
+
+}  // namespace sg

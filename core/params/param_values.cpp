@@ -1,0 +1,151 @@
+#include "core/params/param_values.h"
+
+#include "core/params/samplers.h"
+
+#include <array>
+#include <cmath>
+
+namespace sg {
+namespace {
+
+/// A1111's fields that mean nothing unless they ask for something: those with these values need no note.
+bool asksForNothing(const Json &value)
+{
+    return value.is_null() || value == false || value == "" || (value.is_number() && value.get<double>() <= 0) ||
+           (value.is_structured() && value.empty());
+}
+
+/// Fields of A1111's body that are read elsewhere (the route, the reply) or change nothing by design.
+constexpr std::array<std::string_view, 16> kReadElsewhere{
+    "sampler_index", "send_images", "save_images", "do_not_save_samples", "do_not_save_grid", "override_settings",
+    "override_settings_restore_afterwards", "force_task_id", "sd_vae", "styles", "infotext", "script_args", "hr_scale", "s_noise",
+    "denoising_strength", "tiling"};
+
+bool readElsewhere(std::string_view key)
+{
+    for (const std::string_view known : kReadElsewhere)
+        if (known == key) return true;
+    return false;
+}
+
+std::string samplerText(const Json &body)
+{
+    for (const char *key : {"sampler_name", "sampler_index"}) {
+        const auto it = body.find(key);
+        if (it != body.end() && it->is_string() && !it->get_ref<const std::string &>().empty()) return it->get<std::string>();
+    }
+    return "Euler";
+}
+
+Expected<void> resolveSamplerFields(const Json &body, ParseMode mode, ParsedParams &parsed)
+{
+    for (const char *key : {"sampler_name", "sampler_index", "scheduler"})
+        if (const auto it = body.find(key); it != body.end() && !it->is_null() && !it->is_string())
+            return fail(ErrorCode::InvalidArgument, std::string(key) + " must be a text", key);
+    const auto schedule = body.find("scheduler");
+    const bool named = schedule != body.end() && schedule->is_string();
+    const SamplerChoice choice = resolveSampler(samplerText(body), named ? schedule->get<std::string>() : std::string());
+    if (mode == ParseMode::Strict && !choice.notes.empty())
+        return fail(ErrorCode::InvalidArgument, choice.notes.front(), choice.notes.front().starts_with("sampler") ? "sampler_name" : "scheduler");
+    parsed.values.set("sampler_name", choice.sampler->name);
+    parsed.values.set("scheduler", choice.schedule->label);
+    parsed.notes.insert(parsed.notes.end(), choice.notes.begin(), choice.notes.end());
+    return {};
+}
+
+Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
+{
+    // Each factor is bounded by its own row, so the product stays far below 2^63.
+    const std::int64_t pixels = values.get<std::int64_t>("width") * values.get<std::int64_t>("height") *
+                                values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
+    if (pixels > table.limits().pixelsPerTask)
+        return fail(ErrorCode::InvalidArgument,
+                    "width x height x batch_size x n_iter is " + std::to_string(pixels) + " pixels; a task may have " +
+                        std::to_string(table.limits().pixelsPerTask),
+                    "n_iter");
+    return {};
+}
+
+}  // namespace
+
+ParamValues ParamValues::defaults(const ParamTable &table)
+{
+    ParamValues values;
+    for (const ParamSpec &spec : table.specs()) values.set(spec.key, spec.defaultValue);
+    return values;
+}
+
+ParamValues ParamValues::formValues(const ParamTable &table)
+{
+    ParamValues values;
+    for (const ParamSpec &spec : table.specs()) values.set(spec.key, spec.formValue);
+    return values;
+}
+
+const ParamValue *ParamValues::find(std::string_view key) const
+{
+    const auto it = m_values.find(key);
+    return it == m_values.end() ? nullptr : &it->second;
+}
+
+void ParamValues::set(std::string_view key, ParamValue value)
+{
+    m_values.insert_or_assign(std::string(key), std::move(value));
+}
+
+Json ParamValues::toJson(const ParamTable &table) const
+{
+    Json json = Json::object();
+    for (const ParamSpec &spec : table.specs())
+        if (const ParamValue *value = find(spec.key)) json[spec.key] = sg::toJson(*value);
+    return json;
+}
+
+Json toJson(const ParamValue &value)
+{
+    return std::visit([](const auto &held) { return Json(held); }, value);
+}
+
+Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
+{
+    ParamValue value;
+    if (json.is_boolean()) value = json.get<bool>();
+    else if (json.is_string()) value = json.get<std::string>();
+    else if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) value = json.get<double>();
+    else if (json.is_number_integer()) value = json.get<std::int64_t>();
+    else if (json.is_number()) value = json.get<double>();
+    else return fail(ErrorCode::InvalidArgument, spec.key + " must be a plain value", spec.key);
+    if (spec.type == ParamType::Number && std::holds_alternative<std::int64_t>(value))
+        value = static_cast<double>(std::get<std::int64_t>(value));
+    if (spec.type == ParamType::Integer && std::holds_alternative<double>(value)) {
+        const double number = std::get<double>(value);
+        if (std::abs(number) < 9007199254740992.0 && number == std::floor(number)) value = static_cast<std::int64_t>(number);
+    }
+    if (Expected<void> checked = checkValue(spec, value); !checked) return Unexpected{checked.error()};
+    return value;
+}
+
+Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, ParseMode mode)
+{
+    if (!body.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
+    ParsedParams parsed{ParamValues::defaults(table), {}};
+    for (const auto &[key, json] : body.items()) {
+        if (key == "sampler_name" || key == "scheduler") continue;
+        const ParamSpec *spec = table.find(key);
+        if (spec) {
+            if (json.is_null()) continue;
+            Expected<ParamValue> value = valueFromJson(*spec, json);
+            if (!value) return Unexpected{value.error()};
+            parsed.values.set(key, std::move(*value));
+            continue;
+        }
+        if (readElsewhere(key) || asksForNothing(json)) continue;
+        if (mode == ParseMode::Strict) return fail(ErrorCode::InvalidArgument, "unknown field \"" + key.substr(0, 80) + "\"", key.substr(0, 80));
+        if (parsed.notes.size() < 50) parsed.notes.push_back("field \"" + key.substr(0, 80) + "\" was ignored");
+    }
+    if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
+    if (Expected<void> fits = checkTogether(table, parsed.values); !fits) return Unexpected{fits.error()};
+    return parsed;
+}
+
+}  // namespace sg
