@@ -1,0 +1,55 @@
+#pragma once
+
+#include "core/modelfile/tensor_index.h"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace sg {
+
+/// What a model file is for.
+enum class ModelKind {
+    Unknown,
+    Checkpoint,
+    Lora,
+    Vae,
+    Embedding,
+    ControlNet,
+    Upscaler,
+    Taesd,
+    TextEncoder,
+    Hypernetwork
+};
+
+/// Which networks it belongs to. Other: recognised, of a later family (SD3, Flux, …) that is not supported here.
+enum class BaseFamily { Unknown, Sd1, Sd2, Sdxl, Other };
+
+/// "checkpoint", "lora", "vae", "embedding", "controlNet", "upscaler", "taesd", "textEncoder", "hypernetwork",
+/// "unknown": the API's words.
+std::string_view modelKindName(ModelKind kind);
+ModelKind modelKindFromName(std::string_view name);
+/// "sd1", "sd2", "sdxl", "other", "unknown".
+std::string_view familyName(BaseFamily family);
+BaseFamily familyFromName(std::string_view name);
+
+struct ModelDescription {
+    ModelKind kind = ModelKind::Unknown;
+    BaseFamily family = BaseFamily::Unknown;
+    std::string reason;  ///< one English line: which tensors told it
+};
+
+/// Tells from names and shapes what a file is; its own name and folder play no part.
+ModelDescription describeModel(const TensorIndex &index);
+
+/// The container, by its first bytes.
+enum class ModelFormat { Safetensors, Pickle, Unknown };
+inline constexpr std::string_view kPickleRefusal =
+    "is a Python pickle (.ckpt, .pt, .pth), which is not supported yet: convert it to safetensors";
+
+/// From the first 16 bytes (or fewer, in a shorter file).
+ModelFormat modelFormat(std::string_view firstBytes);
+/// Reads 16 bytes and no more. Errors  NotFound; UnusableFile for what cannot be read.
+Expected<ModelFormat> modelFormat(const std::filesystem::path &path);
+
+}  // namespace sg
