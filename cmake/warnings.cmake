@@ -4,6 +4,8 @@ target_compile_options(sg_warnings INTERFACE -Wall -Wextra -Wpedantic -Wnon-virt
     -Wimplicit-fallthrough -Wextra-semi $<$<BOOL:${SERIGRAPH_WERROR}>:-Werror>)
 target_compile_options(sg_warnings INTERFACE -fstack-protector-strong $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
 target_compile_definitions(sg_warnings INTERFACE _GLIBCXX_ASSERTIONS)
+# Lets ccache see through precompiled headers.
+target_compile_options(sg_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 target_link_options(sg_warnings INTERFACE -Wl,-z,relro,-z,now)
 
 # What Qt code is held to: no implicit casts from bytes, no bare keywords, Qt 6.4 and no older habits.
