@@ -1,0 +1,121 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sg::nn {
+
+/// A layer that owns weights. It begins with empty tensors and the shapes they must get; bind() fills them in.
+class Leaf : public torch::nn::Module {
+public:
+    struct Declared {
+        std::string name;  ///< "weight", "bias": the last part of the checkpoint's key
+        torch::Tensor parameter;
+        std::vector<std::int64_t> shape;
+    };
+    const std::vector<Declared> &declared() const { return m_declared; }
+
+    /// Called by bind() when the weights are there or were changed in place: drops what was derived from them.
+    virtual void weightsChanged() {}
+
+protected:
+    torch::Tensor declare(const std::string &name, std::vector<std::int64_t> shape);
+
+private:
+    std::vector<Declared> m_declared;
+};
+
+/// Shapes  x [..., in] -> [..., out]. Keys weight [out, in], bias [out].
+class LinearImpl final : public Leaf {
+public:
+    LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
+    torch::Tensor forward(const torch::Tensor &x) const;
+    const torch::Tensor &weight() const { return m_weight; }
+    const torch::Tensor &bias() const { return m_bias; }
+
+private:
+    torch::Tensor m_weight, m_bias;
+};
+TORCH_MODULE(Linear);
+
+/// Shapes  x [B, in, H, W] -> [B, out, H', W']. Keys weight [out, in, kernel, kernel], bias [out].
+class Conv2dImpl final : public Leaf {
+public:
+    struct Shape {
+        std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
+    };
+    explicit Conv2dImpl(const Shape &shape);
+    torch::Tensor forward(const torch::Tensor &x) { return forward(x, m_bias); }
+    /// With another bias [out], for what is added to every pixel of a channel.
+    torch::Tensor forward(const torch::Tensor &x, const torch::Tensor &bias);
+    /// Of x enlarged twice by repeating pixels, without making the enlarged picture. Kernel 3 only.
+    torch::Tensor forwardDoubled(const torch::Tensor &x);
+    /// A 1x1 convolution's weight as a matrix [out, in].
+    torch::Tensor matrix() const { return m_weight.view({m_shape.out, m_shape.in}); }
+    const torch::Tensor &bias() const { return m_bias; }
+    void weightsChanged() override;
+
+private:
+    Shape m_shape;
+    torch::Tensor m_weight, m_bias;
+    torch::Tensor m_packed;   ///< in the processor library's layout
+    torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is
+};
+TORCH_MODULE(Conv2d);
+
+/// Shapes  x [B, channels, H, W]. Keys weight, bias [channels].
+class GroupNormImpl final : public Leaf {
+public:
+    GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
+    torch::Tensor forward(const torch::Tensor &x) const;
+    /// Followed by SiLU.
+    torch::Tensor forwardSilu(const torch::Tensor &x) const;
+
+private:
+    std::int64_t m_groups;
+    double m_eps;
+    torch::Tensor m_weight, m_bias;
+};
+TORCH_MODULE(GroupNorm);
+
+/// Shapes  x [..., width]. Keys weight, bias [width].
+class LayerNormImpl final : public Leaf {
+public:
+    explicit LayerNormImpl(std::int64_t width, double eps = 1e-5);
+    torch::Tensor forward(const torch::Tensor &x) const;
+
+private:
+    std::int64_t m_width;
+    double m_eps;
+    torch::Tensor m_weight, m_bias;
+};
+TORCH_MODULE(LayerNorm);
+
+/// Shapes  ids [...] int64 -> [..., width]. Keys weight [count, width].
+class EmbeddingImpl final : public Leaf {
+public:
+    EmbeddingImpl(std::int64_t count, std::int64_t width);
+    torch::Tensor forward(const torch::Tensor &ids) const;
+    const torch::Tensor &weight() const { return m_weight; }
+
+private:
+    torch::Tensor m_weight;
+};
+TORCH_MODULE(Embedding);
+
+/// Children under given names: "0" and "2" of time_embed, whose "1" has no weights.
+class SlotsImpl final : public torch::nn::Module {
+public:
+    template <class Module>
+    Module put(const std::string &name, Module module) {
+        return register_module(name, std::move(module));
+    }
+};
+TORCH_MODULE(Slots);
+
+}  // namespace sg::nn
