@@ -1,0 +1,187 @@
+#include "core/storage/object_store.h"
+
+#include "core/base/ids.h"
+#include "core/base/log.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace sg {
+namespace {
+
+constexpr std::string_view kTemporary = ".tmp";
+constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+/// Length of the UTF-8 sequence at the start of `text`, 0 when it is none (overlong, surrogate, cut off).
+std::size_t sequenceLength(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0u) == 0x80u; };
+    const unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xc2 && first < 0xe0) return tail(1) ? 2 : 0;
+    if (first >= 0xe0 && first < 0xf0) {
+        if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0)) return 0;
+        return tail(1) && tail(2) ? 3 : 0;
+    }
+    if (first >= 0xf0 && first < 0xf5) {
+        if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90)) return 0;
+        return tail(1) && tail(2) && tail(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+bool isPrintableUtf8(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = sequenceLength(text);
+        if (length == 0) return false;
+        const auto first = static_cast<unsigned char>(text[0]);
+        // C0, DEL, C1; and the division slash, which looks like a separator.
+        if (length == 1 && (first < 0x20 || first == 0x7f)) return false;
+        if (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return false;
+        if (text.starts_with("\xE2\x88\x95")) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+/// Splits off what is before the first '/'.
+std::string_view nextPart(std::string_view &rest) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    return part;
+}
+
+std::string_view lastPart(std::string_view name) {
+    return name.substr(name.rfind('/') + 1);
+}
+
+Expected<void> syncFd(int fd, std::string_view call, std::string_view subject) {
+    if (::fsync(fd) != 0) return systemError(call, subject);
+    return {};
+}
+
+int removeLeftovers(const std::filesystem::path &root) {
+    int removed = 0;
+    std::error_code error;
+    using Iterator = std::filesystem::recursive_directory_iterator;
+    for (Iterator it(root, std::filesystem::directory_options::skip_permission_denied, error); it != Iterator();
+         it.increment(error)) {
+        if (error) break;
+        std::error_code ignored;
+        if (it->is_regular_file(ignored) && it->path().extension() == kTemporary &&
+            std::filesystem::remove(it->path(), ignored))
+            ++removed;
+    }
+    return removed;
+}
+
+}  // namespace
+
+Expected<ObjectStore> ObjectStore::open(const std::filesystem::path &root) {
+    std::error_code error;
+    std::filesystem::create_directories(root, error);
+    if (error) return fail(ErrorCode::Internal, "cannot make " + root.string() + ": " + error.message(), root.string());
+    UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) return systemError("open", root.string());
+    if (const int removed = removeLeftovers(root); removed > 0)
+        logInfo("storage",
+                "removed " + std::to_string(removed) + " temporary files that an earlier run left in " + root.string());
+    return ObjectStore(std::move(fd));
+}
+
+Expected<void> ObjectStore::checkPart(std::string_view part) {
+    const auto refuse = [&](std::string_view rule) -> Expected<void> {
+        return fail(ErrorCode::InvalidArgument, "not a usable name: " + std::string(rule), "name");
+    };
+    if (part.empty() || part.size() > 200) return refuse("each part has 1 to 200 bytes");
+    if (part.front() == '.' || part.find("..") != std::string_view::npos) return refuse("no leading dot and no \"..\"");
+    if (part.back() == '.' || part.front() == ' ' || part.back() == ' ')
+        return refuse("no dot at the end, no space at either end");
+    if (part.find_first_of("\\/:") != std::string_view::npos) return refuse("no slash, backslash or colon in a part");
+    if (part.ends_with(kTemporary)) return refuse("names ending .tmp are kept for temporary files");
+    if (!isPrintableUtf8(part)) return refuse("printable UTF-8 only");
+    return {};
+}
+
+Expected<void> ObjectStore::checkName(std::string_view name) {
+    if (name.size() > 1000)
+        return fail(ErrorCode::InvalidArgument, "not a usable name: longer than 1000 bytes", "name");
+    if (name.empty() || name.back() == '/')
+        return fail(ErrorCode::InvalidArgument, "not a usable name: empty part", "name");
+    std::string_view rest = name;
+    while (!rest.empty())
+        if (Expected<void> checked = checkPart(nextPart(rest)); !checked) return checked;
+    return {};
+}
+
+/// The folder that holds `name`, walked part by part so that no link on the way is followed.
+Expected<UniqueFd> ObjectStore::openFolder(std::string_view name, bool make) const {
+    UniqueFd folder(::openat(m_root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) return systemError("open", "object folder");
+    std::string_view rest = name;
+    for (std::string part(nextPart(rest)); !rest.empty(); part = nextPart(rest)) {
+        UniqueFd next(::openat(folder.get(), part.c_str(), kFolderFlags));
+        if (!next && errno == ENOENT && make) {
+            if (::mkdirat(folder.get(), part.c_str(), 0777) != 0 && errno != EEXIST) return systemError("mkdir", part);
+            if (Expected<void> synced = syncFd(folder.get(), "fsync of the folder above", part); !synced)
+                return Unexpected{synced.error()};
+            next = UniqueFd(::openat(folder.get(), part.c_str(), kFolderFlags));
+        }
+        if (!next && (errno == ELOOP || errno == ENOTDIR)) errno = ENOENT;
+        if (!next) return systemError("open", name);
+        folder = std::move(next);
+    }
+    return folder;
+}
+
+Expected<void> ObjectStore::write(std::string_view name, std::string_view bytes) {
+    if (Expected<void> checked = checkName(name); !checked) return checked;
+    Expected<UniqueFd> folder = openFolder(name, true);
+    if (!folder) return Unexpected{folder.error()};
+    const std::string target(lastPart(name));
+    const std::string temporary = target + "." + randomId() + std::string(kTemporary);
+    Expected<void> result;
+    {
+        UniqueFd file(
+            ::openat(folder->get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+        if (!file) return systemError("open", name);
+        result = writeAll(file.get(), bytes, name);
+        if (result) result = syncFd(file.get(), "fsync", name);
+    }
+    if (result && ::renameat(folder->get(), temporary.c_str(), folder->get(), target.c_str()) != 0)
+        result = systemError("rename", name);
+    if (!result) {
+        ::unlinkat(folder->get(), temporary.c_str(), 0);
+        return result;
+    }
+    result = syncFd(folder->get(), "fsync of the folder of", name);
+    // Whether the name survives a power cut is unknown now, so it does not stay.
+    if (!result) ::unlinkat(folder->get(), target.c_str(), 0);
+    return result;
+}
+
+Expected<std::string> ObjectStore::read(std::string_view name) const {
+    if (Expected<void> checked = checkName(name); !checked) return Unexpected{checked.error()};
+    const Expected<UniqueFd> folder = openFolder(name, false);
+    if (!folder) return Unexpected{folder.error()};
+    const std::string target(lastPart(name));
+    const UniqueFd file(::openat(folder->get(), target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!file && errno == ELOOP) errno = ENOENT;
+    if (!file) return systemError("open", name);
+    return readAll(file.get(), kMaxObject, name);
+}
+
+Expected<void> ObjectStore::remove(std::string_view name) {
+    if (Expected<void> checked = checkName(name); !checked) return checked;
+    const Expected<UniqueFd> folder = openFolder(name, false);
+    if (!folder && folder.error().code == ErrorCode::NotFound) return {};
+    if (!folder) return Unexpected{folder.error()};
+    const std::string target(lastPart(name));
+    if (::unlinkat(folder->get(), target.c_str(), 0) != 0 && errno != ENOENT) return systemError("unlink", name);
+    return {};
+}
+
+}  // namespace sg
