@@ -2,6 +2,9 @@
 # Qt Test by default (main and MOC come from the source); PLAIN for those that must build without Qt (tests/support/check.h).
 function(sg_add_test label name)
     cmake_parse_arguments(arg "PLAIN;SERIAL" "TIMEOUT" "SOURCES;DEPENDS;ARGS" ${ARGN})
+    if(NOT arg_PLAIN AND NOT SERIGRAPH_APPS)
+        return()   # no Qt here
+    endif()
     add_executable(${name} ${arg_SOURCES})
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
     target_compile_definitions(${name} PRIVATE SG_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data" SG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
