@@ -1,0 +1,42 @@
+#pragma once
+
+#include "core/base/expected.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace sg {
+
+inline constexpr std::size_t kChunkTokens = 75;  ///< of the prompt
+inline constexpr std::size_t kChunkLength = 77;  ///< with start and end mark
+inline constexpr std::int64_t kMaxPromptTokens = 10'000;
+
+/// What the text encoder takes at once: start mark, 75 tokens padded with the end mark, end mark; and the weight of
+/// each.
+struct PromptChunk {
+    std::array<std::int32_t, kChunkLength> tokens;
+    std::array<float, kChunkLength> weights;
+
+    /// A chunk of padding: what a shorter prompt of a batch is filled up with.
+    PromptChunk();
+    bool operator==(const PromptChunk &) const = default;
+};
+
+struct PromptChunks {
+    std::vector<PromptChunk> chunks;  ///< never empty
+    std::int64_t tokenCount = 0;  ///< 75 for each chunk that was closed, and those of the last: what the counter shows
+};
+
+/// Cuts a prompt into chunks. A chunk that is full closes before the next token; when a comma lies among its last 20,
+/// what follows the comma moves on to the next chunk. BREAK closes a chunk early. Errors  those of parsePrompt;
+/// TooLarge over 10,000 tokens. Subject "prompt". Source  AUTOMATIC1111 webui 1.10.1, behaviour of its text
+/// conditioning (fidelity facts in docs/decisions/tokenizer.md).
+Expected<PromptChunks> chunkPrompt(std::string_view prompt);
+
+/// The number for a token counter. Errors as chunkPrompt.
+Expected<std::int64_t> countTokens(std::string_view prompt);
+
+}  // namespace sg
