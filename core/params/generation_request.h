@@ -27,6 +27,10 @@ struct GenerationRequest {
 
     std::int64_t imageCount() const { return batchSize * iterations; }
 
+    /// The seeds of picture `index` of the whole task, as A1111 counts: a variation keeps the seed and moves the subseed.
+    std::int64_t imageSeed(std::int64_t index) const { return subseedStrength == 0 ? seed + index : seed; }
+    std::int64_t imageSubseed(std::int64_t index) const { return subseed + index; }
+
     /// From values that parseParams accepted.
     static GenerationRequest from(const ParamValues &values);
 };

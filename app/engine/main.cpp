@@ -1,0 +1,105 @@
+// serigraph-engine: one slot (the CPU or a GPU) that computes. docs/protocol.md says how to talk to it.
+#include "core/base/log.h"
+#include "core/base/version.h"
+#include "core/engine/backend_module.h"
+#include "core/engine/engine_server.h"
+#include "core/engine/null_backend.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+struct Arguments {
+    bool null = false;
+    int nullStepMs = 0;
+    sg::engine::BackendOptions torch;
+};
+
+const char *const kUsage = "usage: serigraph-engine [--null [--null-step-ms N]] [--threads N] [--device cpu|cuda:N]\n"
+                           "Reads framed requests on stdin and writes framed events on stdout (docs/protocol.md).\n";
+
+std::optional<int> number(std::string_view text) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > 1'000'000) return std::nullopt;
+    return value;
+}
+
+/// The arguments, or the one that is wrong.
+std::optional<std::string> parse(int count, char **words, Arguments &arguments) {
+    for (int i = 1; i < count; ++i) {
+        const std::string word = words[i];
+        if (word == "--null") {
+            arguments.null = true;
+            continue;
+        }
+        if (word != "--null-step-ms" && word != "--threads" && word != "--device") return "unknown argument " + word;
+        if (++i == count) return word + " needs a value";
+        const std::string value = words[i];
+        if (word == "--device") {
+            if (value != "cpu" && (!value.starts_with("cuda:") || !number(value.substr(5))))
+                return "--device must be cpu or cuda:N";
+            arguments.torch.device = value;
+            continue;
+        }
+        const std::optional<int> parsed = number(value);
+        if (!parsed) return word + " needs a number, not " + value;
+        (word == "--threads" ? arguments.torch.threads : arguments.nullStepMs) = *parsed;
+    }
+    return std::nullopt;
+}
+
+/// A private copy of `fd`, which itself then leads to `replacement`: no library can read or write a frame.
+int takeOver(int fd, int replacement) {
+    const int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (own < 0 || dup2(replacement, fd) < 0) return -1;
+    return own;
+}
+
+}  // namespace
+
+int main(int count, char **words) {
+    Arguments arguments;
+    for (int i = 1; i < count; ++i) {
+        const std::string_view word = words[i];
+        if (word == "--help" || word == "--version") {
+            if (word == "--help")
+                std::fputs(kUsage, stdout);
+            else
+                std::printf("serigraph-engine %s\n", std::string(sg::version()).c_str());
+            return 0;
+        }
+    }
+    if (const std::optional<std::string> wrong = parse(count, words, arguments)) {
+        std::fprintf(stderr, "serigraph-engine: %s\n%s", wrong->c_str(), kUsage);
+        return kExitUsage;
+    }
+    // An engine without its supervisor would hold memory for nobody. stdin's end says the same, but only to a thread
+    // that reads.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_IGN);
+    const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int in = takeOver(STDIN_FILENO, nothing);
+    const int out = takeOver(STDOUT_FILENO, STDERR_FILENO);
+    if (in < 0 || out < 0) {
+        std::perror("serigraph-engine: stdin and stdout must be open");
+        return kExitUsage;
+    }
+    const sg::engine::BackendFactory factory = [&]() -> sg::Expected<std::unique_ptr<sg::engine::Backend>> {
+        if (!arguments.null) return sg::engine::loadTorchBackend(arguments.torch);
+        return std::make_unique<sg::engine::NullBackend>(std::chrono::milliseconds(arguments.nullStepMs));
+    };
+    return sg::engine::EngineServer(in, out, factory).run();
+}

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "core/base/frame.h"
+#include "core/engine/backend.h"
+#include "core/engine/messages.h"
+#include "core/engine/outbox.h"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace sg::engine {
+
+/// Makes the backend; called once, by the thread that will compute.
+using BackendFactory = std::function<Expected<std::unique_ptr<Backend>>()>;
+
+/// The engine process's conversation (docs/protocol.md): reads requests from one pipe, writes events to another.
+/// Thread  run() reads; one thread of its own computes, one encodes pictures and writes.
+class EngineServer {
+public:
+    EngineServer(int inFd, int outFd, BackendFactory factory);
+    ~EngineServer();
+    EngineServer(const EngineServer &) = delete;
+    EngineServer &operator=(const EngineServer &) = delete;
+
+    /// Serves until shutdown, the end of input, or until nobody reads the events. Returns the exit status.
+    int run();
+
+private:
+    enum class JobKind { Load, Generate, Unload };
+    struct Job {
+        JobKind kind = JobKind::Load;
+        std::string id;
+        ModelRef model{};
+        GenerateMessage message{};
+        std::optional<std::string> path{};
+        std::stop_source stop{};
+    };
+
+    bool startBackend();
+    void readLoop();
+    void handle(const Frame &frame);
+    void addJob(Job job);
+    void generate(const Json &header, const std::string &id);
+    void cancel(const Json &header, const std::string &id);
+    void answerStatus(const std::string &id);
+    void finish();
+
+    void compute();
+    Json runJob(const Job &job);
+    Json runGenerate(const Job &job);
+    void wakeReader();
+
+    int m_inFd;
+    int m_wakeFd;
+    BackendFactory m_factory;
+    Outbox m_outbox;
+    FrameReader m_reader;
+    bool m_stopping = false;  // set by the reading thread, after which it reads no more
+
+    std::mutex m_mutex;
+    std::condition_variable m_changed;
+    std::unique_ptr<Backend> m_backend;
+    std::optional<Error> m_startError;
+    bool m_started = false;
+    bool m_closing = false;
+    bool m_ended = false;
+    std::deque<Job> m_jobs;
+    std::optional<Job> m_running;
+    std::thread m_worker;
+};
+
+}  // namespace sg::engine

@@ -1,0 +1,101 @@
+#include "core/engine/messages.h"
+
+#include "core/base/version.h"
+
+#include <unistd.h>
+
+namespace sg::engine {
+namespace {
+
+/// The engine's own bounds are wide: what an installation allows was checked where the task was accepted.
+const ParamTable &engineTable() {
+    static const ParamTable table = ParamTable::textToImage().limited(
+        {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
+    return table;
+}
+
+Expected<std::string> textField(const Json &object, const char *key, const std::string &subject, bool required) {
+    const auto it = object.find(key);
+    if (it == object.end() || it->is_null()) {
+        if (required) return fail(ErrorCode::InvalidArgument, subject + " is missing", subject);
+        return std::string();
+    }
+    if (!it->is_string()) return fail(ErrorCode::InvalidArgument, subject + " must be a text", subject);
+    return it->get<std::string>();
+}
+
+}  // namespace
+
+Expected<ModelRef> parseModel(const Json &header) {
+    const auto it = header.find("model");
+    if (it == header.end() || !it->is_object())
+        return fail(ErrorCode::InvalidArgument, "model must be an object with a path", "model");
+    ModelRef model;
+    struct Field {
+        const char *key;
+        std::string *value;
+        bool required;
+    };
+    for (const Field &field :
+         {Field{"path", &model.path, true}, Field{"name", &model.name, false}, Field{"hash", &model.hash, false}}) {
+        Expected<std::string> text = textField(*it, field.key, std::string("model.") + field.key, field.required);
+        if (!text) return Unexpected{text.error()};
+        *field.value = std::move(*text);
+    }
+    if (model.path.empty()) return fail(ErrorCode::InvalidArgument, "model.path must not be empty", "model.path");
+    return model;
+}
+
+Expected<GenerateMessage> parseGenerate(const Json &header) {
+    GenerateMessage message;
+    Expected<ModelRef> model = parseModel(header);
+    if (!model) return Unexpected{model.error()};
+    message.model = std::move(*model);
+    const auto params = header.find("params");
+    if (params == header.end()) return fail(ErrorCode::InvalidArgument, "params is missing", "params");
+    Expected<ParsedParams> parsed = parseParams(*params, engineTable());
+    if (!parsed) return Unexpected{parsed.error()};
+    message.values = std::move(parsed->values);
+    resolveSeeds(message.values);
+    message.request = GenerationRequest::from(message.values);
+    if (const auto previews = header.find("previews"); previews != header.end()) {
+        if (!previews->is_boolean())
+            return fail(ErrorCode::InvalidArgument, "previews must be true or false", "previews");
+        message.previews = previews->get<bool>();
+    }
+    return message;
+}
+
+Expected<std::optional<std::string>> parseUnload(const Json &header) {
+    const auto it = header.find("model");
+    if (it == header.end() || it->is_null()) return std::nullopt;
+    Expected<ModelRef> model = parseModel(header);
+    if (!model) return Unexpected{model.error()};
+    return std::move(model->path);
+}
+
+Json event(std::string_view type, std::string_view id) {
+    return {{"type", type}, {"id", id}};
+}
+
+Json errorEvent(std::string_view id, const Error &error) {
+    Json json = event("error", id);
+    json["code"] = errorName(error.code);
+    json["message"] = error.message;
+    json["subject"] = error.subject;
+    return json;
+}
+
+Json helloEvent(std::string_view id, const std::vector<Device> &devices) {
+    Json json = event("hello", id);
+    json["version"] = version();
+    json["protocol"] = kProtocolVersion;
+    json["pid"] = getpid();
+    json["devices"] = Json::array();
+    for (const Device &device : devices)
+        json["devices"].push_back(
+            {{"id", device.id}, {"name", device.name}, {"kind", device.kind}, {"memory", device.memory}});
+    return json;
+}
+
+}  // namespace sg::engine

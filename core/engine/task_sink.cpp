@@ -1,0 +1,72 @@
+#include "core/engine/task_sink.h"
+
+#include "core/engine/picture_bytes.h"
+
+#include <utility>
+
+namespace sg::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kPreviewInterval{250};
+constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
+
+}  // namespace
+
+TaskSink::TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox)
+    : m_id(std::move(id)), m_message(message), m_outbox(outbox) {}
+
+double TaskSink::seconds() const {
+    return std::chrono::duration<double>(Clock::now() - m_start).count();
+}
+
+void TaskSink::progress(const StepProgress &progress) {
+    const Clock::time_point now = Clock::now();
+    if (progress.sampled) {
+        const double last = std::chrono::duration<double>(now - m_lastStep).count();
+        m_secondsPerStep = m_firstStep ? last : (1 - kNewestShare) * m_secondsPerStep + kNewestShare * last;
+        m_firstStep = false;
+    }
+    m_lastStep = now;
+    Json json = event("progress", m_id);
+    json["step"] = progress.step;
+    json["steps"] = progress.steps;
+    json["sigma"] = progress.sigma;
+    json["image"] = progress.image;
+    json["images"] = progress.images;
+    json["fraction"] = progress.fraction;
+    json["rate"] = m_secondsPerStep > 0 ? 1 / m_secondsPerStep : 0.0;
+    json["eta"] = progress.fraction > 0 ? seconds() * (1 - progress.fraction) / progress.fraction : 0.0;
+    m_outbox.send(std::move(json));
+}
+
+bool TaskSink::previewDue() {
+    return m_message.previews && Clock::now() - m_lastPreview >= kPreviewInterval;
+}
+
+void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture) {
+    m_lastPreview = Clock::now();
+    Json json = event("preview", m_id);
+    json["step"] = step;
+    json["image"] = image;
+    json["width"] = picture.width;
+    json["height"] = picture.height;
+    json["format"] = "jpeg";
+    m_outbox.sendPreview(std::move(json), std::move(picture));
+}
+
+void TaskSink::image(std::int64_t index, Image picture) {
+    ++m_images;
+    const GenerationRequest &request = m_message.request;
+    std::string infotext = infotextOf(m_message, index);
+    Json json = event("image", m_id);
+    json["index"] = index;
+    json["seed"] = request.imageSeed(index);
+    json["subseed"] = request.imageSubseed(index);
+    json["width"] = picture.width;
+    json["height"] = picture.height;
+    json["infotext"] = infotext;
+    json["format"] = "png";
+    m_outbox.sendPicture(std::move(json), std::move(picture), std::move(infotext));
+}
+
+}  // namespace sg::engine

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "core/engine/messages.h"
+#include "core/engine/outbox.h"
+
+#include <chrono>
+#include <string>
+
+namespace sg::engine {
+
+/// Turns what a generate request produces into its events.
+/// Thread  the one that computes.
+class TaskSink final : public GenerationSink {
+public:
+    TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox);
+
+    void progress(const StepProgress &progress) override;
+    bool previewDue() override;
+    void preview(std::int64_t step, std::int64_t image, Image picture) override;
+    void image(std::int64_t index, Image picture) override;
+
+    std::int64_t images() const { return m_images; }
+    double seconds() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    std::string m_id;
+    const GenerateMessage &m_message;
+    Outbox &m_outbox;
+    Clock::time_point m_start = Clock::now();
+    Clock::time_point m_lastStep = m_start;
+    Clock::time_point m_lastPreview = m_start;
+    double m_secondsPerStep = 0;  // smoothed
+    bool m_firstStep = true;
+    std::int64_t m_images = 0;
+};
+
+}  // namespace sg::engine
