@@ -5,30 +5,41 @@
 
 namespace sg::nn {
 
-torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> shape) {
+torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> shape)
+{
     // On the CPU and not on "meta": set_data refuses to leave a meta tensor.
     torch::Tensor parameter = register_parameter(name, torch::empty({0}), /*requires_grad=*/false);
     m_declared.push_back({name, parameter, std::move(shape)});
     return parameter;
 }
 
-LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(declare("weight", {out, in})) {
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(declare("weight", {out, in}))
+{
     if (bias) m_bias = declare("bias", {out});
 }
 
-torch::Tensor LinearImpl::forward(const torch::Tensor &x) const { return at::linear(x, m_weight, m_bias); }
+torch::Tensor LinearImpl::forward(const torch::Tensor &x) const
+{
+    return at::linear(x, m_weight, m_bias);
+}
 
 Conv2dImpl::Conv2dImpl(const Shape &shape)
     : m_shape(shape), m_weight(declare("weight", {shape.out, shape.in, shape.kernel, shape.kernel})),
-      m_bias(declare("bias", {shape.out})) {}
+      m_bias(declare("bias", {shape.out}))
+{
+}
 
-torch::Tensor Conv2dImpl::forward(const torch::Tensor &x, const torch::Tensor &bias) {
+torch::Tensor Conv2dImpl::forward(const torch::Tensor &x, const torch::Tensor &bias)
+{
     const std::array<std::int64_t, 2> stride{m_shape.stride, m_shape.stride}, padding{m_shape.padding, m_shape.padding};
     return at::conv2d(x, m_weight, bias, stride, padding);
 }
 
-torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x) {
+torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width)
+{
     TORCH_CHECK(m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1);
+    if (height != 2 * x.size(2) || width != 2 * x.size(3))
+        return forward(at::upsample_nearest2d(x, {height, width}), m_bias);
     if (!m_doubled.defined()) {
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
         // 3x3 kernel, spread over a pair in each direction, is a 4x4 kernel of a transposed convolution with stride 2.
@@ -42,32 +53,43 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x) {
     return at::conv_transpose2d(x, m_doubled, m_bias, /*stride=*/2, /*padding=*/1);
 }
 
-void Conv2dImpl::weightsChanged() {
+void Conv2dImpl::weightsChanged()
+{
     m_packed.reset();
     m_doubled.reset();
 }
 
 GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps)
-    : m_groups(groups), m_eps(eps), m_weight(declare("weight", {channels})), m_bias(declare("bias", {channels})) {}
+    : m_groups(groups), m_eps(eps), m_weight(declare("weight", {channels})), m_bias(declare("bias", {channels}))
+{
+}
 
-torch::Tensor GroupNormImpl::forward(const torch::Tensor &x) const {
+torch::Tensor GroupNormImpl::forward(const torch::Tensor &x) const
+{
     return at::group_norm(x, m_groups, m_weight, m_bias, m_eps);
 }
 
-torch::Tensor GroupNormImpl::forwardSilu(const torch::Tensor &x) const {
+torch::Tensor GroupNormImpl::forwardSilu(const torch::Tensor &x) const
+{
     torch::Tensor y = forward(x);
     return at::silu_(y);
 }
 
 LayerNormImpl::LayerNormImpl(std::int64_t width, double eps)
-    : m_width(width), m_eps(eps), m_weight(declare("weight", {width})), m_bias(declare("bias", {width})) {}
+    : m_width(width), m_eps(eps), m_weight(declare("weight", {width})), m_bias(declare("bias", {width}))
+{
+}
 
-torch::Tensor LayerNormImpl::forward(const torch::Tensor &x) const {
+torch::Tensor LayerNormImpl::forward(const torch::Tensor &x) const
+{
     return at::layer_norm(x, m_width, m_weight, m_bias, m_eps);
 }
 
 EmbeddingImpl::EmbeddingImpl(std::int64_t count, std::int64_t width) : m_weight(declare("weight", {count, width})) {}
 
-torch::Tensor EmbeddingImpl::forward(const torch::Tensor &ids) const { return at::embedding(m_weight, ids); }
+torch::Tensor EmbeddingImpl::forward(const torch::Tensor &ids) const
+{
+    return at::embedding(m_weight, ids);
+}
 
 }  // namespace sg::nn

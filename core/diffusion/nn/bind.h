@@ -1,0 +1,44 @@
+#pragma once
+
+#include "core/diffusion/nn/mapped_file.h"
+#include "core/modelfile/tensor_index.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace sg::nn {
+
+/// Where weights come from, and where and as what they are wanted.
+struct WeightSource {
+    const TensorIndex &index;
+    std::shared_ptr<const MappedFile> file;
+    torch::Device device = torch::kCPU;
+    torch::ScalarType dtype = torch::kFloat32;
+    std::stop_token stop = {};
+};
+
+/// What bind() did, summed over the networks of a file.
+struct BindReport {
+    std::set<std::string, std::less<>> used;  ///< keys of the file
+    std::size_t bytes = 0;                    ///< of weights as bound, on whatever device
+    std::size_t mapped = 0;                   ///< the part of `bytes` that lies in the mapped file
+};
+
+/// Gives each Leaf of `module` its weights: the tensor under `prefix` + its name. No copy where type and device are
+/// right already, one conversion otherwise.
+/// Errors  throws Failure: UnusableFile for missing keys (the first five are named), wrong shapes and types that are no
+///         weights; ModelChanged when the file was cut or replaced since its header was read; Cancelled.
+void bind(torch::nn::Module &module, const std::string &prefix, const WeightSource &source, BindReport &report);
+
+/// The keys that no network used and that may be there: training's leftovers (EMA copies, betas, position_ids …).
+/// Errors  throws Failure UnusableFile when there are others.
+std::vector<std::string> checkUnexpected(const TensorIndex &index, const BindReport &report);
+
+}  // namespace sg::nn

@@ -1,0 +1,31 @@
+#include "core/diffusion/nn/functions.h"
+
+namespace sg::nn {
+
+torch::Tensor attention(const torch::Tensor &q, const torch::Tensor &k, const torch::Tensor &v, std::int64_t heads,
+                        bool causal)
+{
+    const auto split = [heads](const torch::Tensor &x) {
+        return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+    };
+    const torch::Tensor y = at::scaled_dot_product_attention(split(q), split(k), split(v), {}, 0.0, causal);
+    return y.transpose(1, 2).reshape(q.sizes());
+}
+
+torch::Tensor tokensOf(const torch::Tensor &x)
+{
+    return x.permute({0, 2, 3, 1}).flatten(1, 2);
+}
+
+torch::Tensor imageOf(const torch::Tensor &tokens, std::int64_t height, std::int64_t width)
+{
+    return tokens.view({tokens.size(0), height, width, tokens.size(2)}).permute({0, 3, 1, 2});
+}
+
+void addLinear(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias)
+{
+    if (bias.defined()) sum.add_(bias);
+    sum.view({-1, sum.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight.t());
+}
+
+}  // namespace sg::nn

@@ -1,0 +1,80 @@
+#include "core/diffusion/unet/unet_config.h"
+
+#include "core/diffusion/nn/config_value.h"
+
+namespace sg {
+namespace {
+
+constexpr std::int64_t kSd1Heads = 8;
+
+std::int64_t transformerDepth(const TensorIndex &index, const std::string &transformer)
+{
+    std::int64_t depth = 0;
+    while (index.contains(transformer + "transformer_blocks." + std::to_string(depth) + ".attn1.to_q.weight"))
+        ++depth;
+    return depth;
+}
+
+UNetConfig::Block resBlock(const TensorIndex &index, const std::string &block)
+{
+    UNetConfig::Block found;
+    found.channels = nn::requireDim(index, block + "0.out_layers.3.weight", 0);
+    found.depth = transformerDepth(index, block + "1.");
+    return found;
+}
+
+// The width of the conditioning and the way into the transformers, which are the same in all of them.
+void readTransformer(const TensorIndex &index, const std::string &transformer, UNetConfig &config)
+{
+    config.contextDim = nn::requireDim(index, transformer + "transformer_blocks.0.attn2.to_k.weight", 1);
+    config.linearProjection = index.rank(transformer + "proj_in.weight") == 2;
+}
+
+}  // namespace
+
+UNetConfig UNetConfig::detect(const TensorIndex &index, const std::string &prefix)
+{
+    UNetConfig config;
+    config.width = nn::requireDim(index, prefix + "input_blocks.0.0.weight", 0);
+    config.inChannels = nn::requireDim(index, prefix + "input_blocks.0.0.weight", 1);
+    config.outChannels = nn::requireDim(index, prefix + "out.2.weight", 0);
+    config.timeChannels = nn::requireDim(index, prefix + "time_embed.0.weight", 0);
+    if (index.contains(prefix + "label_emb.0.0.weight"))
+        config.vectorDim = nn::requireDim(index, prefix + "label_emb.0.0.weight", 1);
+    std::int64_t channels = config.width;
+    for (int n = 1;; ++n) {
+        const std::string block = prefix + "input_blocks." + std::to_string(n) + ".";
+        if (!index.hasPrefix(block)) break;
+        if (index.contains(block + "0.op.weight")) {
+            config.inputs.push_back({channels, 0, true});
+            continue;
+        }
+        config.inputs.push_back(resBlock(index, block));
+        channels = config.inputs.back().channels;
+        if (config.inputs.back().depth > 0) readTransformer(index, block + "1.", config);
+    }
+    config.middleDepth = transformerDepth(index, prefix + "middle_block.1.");
+    if (config.middleDepth > 0) readTransformer(index, prefix + "middle_block.1.", config);
+    for (int n = 0;; ++n) {
+        const std::string block = prefix + "output_blocks." + std::to_string(n) + ".";
+        if (!index.hasPrefix(block)) break;
+        config.outputs.push_back(resBlock(index, block));
+        Block &found = config.outputs.back();
+        found.resample = index.contains(block + (found.depth > 0 ? "2" : "1") + ".conv.weight");
+    }
+    if (config.outputs.size() != config.inputs.size() + 1)
+        throw Failure{Error{ErrorCode::UnusableFile, "output_blocks do not mirror input_blocks", prefix}};
+    config.heads = nn::metaInteger(index, "serigraph.unet.heads", config.linearProjection ? 0 : kSd1Heads);
+    config.normGroups = nn::metaInteger(index, "serigraph.unet.norm_groups", config.normGroups);
+    nn::requireDivisible(config.width, config.normGroups, "serigraph.unet.norm_groups");
+    for (const std::vector<Block> *blocks : {&config.inputs, &config.outputs})
+        for (const Block &block : *blocks) {
+            nn::requireDivisible(block.channels, config.normGroups, "serigraph.unet.norm_groups");
+            if (block.depth > 0)
+                nn::requireDivisible(block.channels, config.heads > 0 ? config.heads : config.headDim,
+                                     "serigraph.unet.heads");
+        }
+    return config;
+}
+
+}  // namespace sg
