@@ -20,7 +20,8 @@ struct Candidate {
     std::int32_t first;
     std::int32_t second;
 
-    bool operator>(const Candidate &other) const {
+    bool operator>(const Candidate &other) const
+    {
         return token != other.token ? token > other.token : left > other.left;
     }
 };
@@ -28,7 +29,8 @@ struct Candidate {
 /// The pieces of one word, as a linked list over places.
 class Word {
 public:
-    explicit Word(std::string_view bytes) : m_vocabulary(ClipVocabulary::builtIn()) {
+    explicit Word(std::string_view bytes) : m_vocabulary(ClipVocabulary::builtIn())
+    {
         const auto count = static_cast<std::int32_t>(bytes.size());
         for (std::int32_t i = 0; i < count; ++i) {
             const auto byte = static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
@@ -38,7 +40,8 @@ public:
         }
     }
 
-    void appendTo(Tokens &out) {
+    void appendTo(Tokens &out)
+    {
         for (std::int32_t i = 0; i != -1; i = m_pieces[static_cast<std::size_t>(i)].next)
             offer(i);
         while (!m_queue.empty()) {
@@ -59,19 +62,22 @@ private:
 
     Piece &at(std::int32_t place) { return m_pieces[static_cast<std::size_t>(place)]; }
 
-    void offer(std::int32_t left) {
+    void offer(std::int32_t left)
+    {
         const std::int32_t right = at(left).next;
         if (right == -1) return;
         if (const auto token = m_vocabulary.merged(at(left).token, at(right).token))
             m_queue.push({*token, left, at(left).token, at(right).token});
     }
 
-    bool stillThere(const Candidate &candidate) {
+    bool stillThere(const Candidate &candidate)
+    {
         const Piece &left = at(candidate.left);
-        return left.token == candidate.first && left.next != -1 && at(left.next).token == candidate.second;
+        return candidate.first == left.token && left.next != -1 && candidate.second == at(left.next).token;
     }
 
-    void merge(const Candidate &candidate) {
+    void merge(const Candidate &candidate)
+    {
         Piece &left = at(candidate.left);
         Piece &right = at(left.next);
         left.token = candidate.token;
@@ -87,13 +93,15 @@ private:
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> m_queue;
 };
 
-bool isOther(char32_t c) {
+bool isOther(char32_t c)
+{
     return !isSpace(c) && !isLetter(c) && !isNumber(c);
 }
 
 /// Length of 's, 't, 're, 've, 'm, 'll or 'd at `at`. The long s counts as s, as it does for a matcher that ignores
 /// case.
-std::size_t contractionLength(std::u32string_view text, std::size_t at) {
+std::size_t contractionLength(std::u32string_view text, std::size_t at)
+{
     if (text[at] != U'\'' || at + 1 >= text.size()) return 0;
     for (const std::u32string_view ending : {U"s", U"\u017F", U"t", U"re", U"ve", U"m", U"ll", U"d"})
         if (text.substr(at + 1).starts_with(ending)) return 1 + ending.size();
@@ -102,7 +110,8 @@ std::size_t contractionLength(std::u32string_view text, std::size_t at) {
 
 /// End of the word that begins at `at`: a contraction, a run of letters, one digit, or a run of anything else but
 /// space.
-std::size_t wordEnd(std::u32string_view text, std::size_t at) {
+std::size_t wordEnd(std::u32string_view text, std::size_t at)
+{
     if (const std::size_t length = contractionLength(text, at)) return at + length;
     if (isNumber(text[at])) return at + 1;
     const auto sameKind = isLetter(text[at]) ? isLetter : isOther;
@@ -112,7 +121,8 @@ std::size_t wordEnd(std::u32string_view text, std::size_t at) {
     return end;
 }
 
-void appendWords(std::u32string_view text, Tokens &out) {
+void appendWords(std::u32string_view text, Tokens &out)
+{
     for (std::size_t at = 0; at < text.size();) {
         if (isSpace(text[at])) {
             ++at;
@@ -133,7 +143,8 @@ constexpr std::array<Mark, 2> kMarks{
 
 }  // namespace
 
-std::vector<std::int32_t> clipTokens(std::string_view text) {
+std::vector<std::int32_t> clipTokens(std::string_view text)
+{
     const std::u32string cleaned = cleanText(text);
     Tokens out;
     std::u32string_view rest = cleaned;

@@ -17,17 +17,20 @@ constexpr std::int32_t kFirstMerge = 512;
 constexpr std::size_t kMerges = 48894;
 
 /// Bytes that the vocabulary's text shows as themselves; the others are shown as U+0100 and up.
-bool isShownAsItself(int byte) {
+bool isShownAsItself(int byte)
+{
     return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-std::uint64_t pairKey(std::int32_t first, std::int32_t second) {
+std::uint64_t pairKey(std::int32_t first, std::int32_t second)
+{
     return static_cast<std::uint64_t>(first) << 32 | static_cast<std::uint32_t>(second);
 }
 
 }  // namespace
 
-ClipVocabulary::ClipVocabulary(std::string_view merges) {
+ClipVocabulary::ClipVocabulary(std::string_view merges)
+{
     std::unordered_map<std::string, std::int32_t> tokens;
     tokens.reserve(kFirstMerge + kMerges);
     m_merges.reserve(kMerges);
@@ -63,14 +66,16 @@ ClipVocabulary::ClipVocabulary(std::string_view merges) {
     }
 }
 
-const ClipVocabulary &ClipVocabulary::builtIn() {
+const ClipVocabulary &ClipVocabulary::builtIn()
+{
     static const ClipVocabulary vocabulary({reinterpret_cast<const char *>(sg_clip_merges),
                                             static_cast<std::size_t>(sg_clip_merges_end - sg_clip_merges)});
     assert(vocabulary.mergeCount() == kMerges);
     return vocabulary;
 }
 
-std::optional<std::int32_t> ClipVocabulary::merged(std::int32_t first, std::int32_t second) const {
+std::optional<std::int32_t> ClipVocabulary::merged(std::int32_t first, std::int32_t second) const
+{
     const auto it = m_merges.find(pairKey(first, second));
     if (it == m_merges.end()) return std::nullopt;
     return it->second;

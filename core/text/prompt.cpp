@@ -20,24 +20,28 @@ struct CodePoint {
     std::size_t bytes = 1;
 };
 
-CodePoint codePointAt(std::string_view text, std::size_t at) {
+CodePoint codePointAt(std::string_view text, std::size_t at)
+{
     const auto first = static_cast<unsigned char>(text[at]);
     const std::size_t bytes = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
     return {decodeUtf8(text.substr(at, bytes)).front(), bytes};
 }
 
-std::size_t previousStart(std::string_view text, std::size_t at) {
+std::size_t previousStart(std::string_view text, std::size_t at)
+{
     do
         --at;
     while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
     return at;
 }
 
-bool isWordCharacter(char32_t c) {
+bool isWordCharacter(char32_t c)
+{
     return c == U'_' || isLetter(c) || isNumber(c);
 }
 
-std::size_t skipSpace(std::string_view text, std::size_t at) {
+std::size_t skipSpace(std::string_view text, std::size_t at)
+{
     while (at < text.size()) {
         const CodePoint c = codePointAt(text, at);
         if (!isSpace(c.value)) break;
@@ -47,7 +51,8 @@ std::size_t skipSpace(std::string_view text, std::size_t at) {
 }
 
 /// Digits with at most one dot; what is too large for a double is infinite, what is too small 0. Knows no locale.
-double decimal(std::string_view digits) {
+double decimal(std::string_view digits)
+{
     double value = 0;
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
     if (result.ec != std::errc::result_out_of_range) return value;
@@ -57,7 +62,8 @@ double decimal(std::string_view digits) {
 
 /// ": 1.5 )" at a colon: its number, or nothing when the characters there are no number. `end` is set behind the
 /// bracket.
-std::optional<double> explicitWeight(std::string_view text, std::size_t colon, std::size_t &end) {
+std::optional<double> explicitWeight(std::string_view text, std::size_t colon, std::size_t &end)
+{
     std::size_t at = skipSpace(text, colon + 1);
     const std::size_t begin = at;
     if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
@@ -78,7 +84,8 @@ class Parser {
 public:
     explicit Parser(std::string_view text) : m_text(text) {}
 
-    Expected<std::vector<WeightedText>> parse() {
+    Expected<std::vector<WeightedText>> parse()
+    {
         while (m_at < m_text.size()) {
             if (m_round.size() + m_square.size() > kMaxPromptBrackets)
                 return fail(ErrorCode::InvalidArgument,
@@ -99,7 +106,8 @@ public:
     }
 
 private:
-    void step() {
+    void step()
+    {
         const char c = m_text[m_at];
         std::size_t end = 0;
         switch (c) {
@@ -126,19 +134,22 @@ private:
         }
     }
 
-    void escape() {
+    void escape()
+    {
         const bool known =
             m_at + 1 < m_text.size() && std::string_view("()[]\\").find(m_text[m_at + 1]) != std::string_view::npos;
         m_pieces.push_back({std::string(m_text.substr(m_at + 1, known ? 1 : 0)), 1});
         m_at += known ? 2 : 1;
     }
 
-    void open(std::vector<std::size_t> &brackets) {
+    void open(std::vector<std::size_t> &brackets)
+    {
         brackets.push_back(m_pieces.size());
         ++m_at;
     }
 
-    void close(std::vector<std::size_t> &brackets, double factor) {
+    void close(std::vector<std::size_t> &brackets, double factor)
+    {
         if (brackets.empty()) return literal(1);
         weigh(brackets.back(), factor);
         brackets.pop_back();
@@ -147,13 +158,15 @@ private:
 
     /// A1111 multiplies when a bracket closes, so the order of the factors, and with it the last bit, is the same here.
     /// At most 64 brackets are open at once, so a piece is multiplied at most 64 times.
-    void weigh(std::size_t start, double factor) {
+    void weigh(std::size_t start, double factor)
+    {
         for (std::size_t i = start; i < m_pieces.size(); ++i)
             m_pieces[i].weight *= factor;
     }
 
     /// Plain text, cut at the word BREAK with the spaces around it.
-    void literal(std::size_t count) {
+    void literal(std::size_t count)
+    {
         const std::string_view run = m_text.substr(m_at, count);
         m_at += run.size();
         std::size_t begin = 0;
@@ -175,7 +188,8 @@ private:
         m_pieces.push_back({std::string(run.substr(begin)), 1});
     }
 
-    std::vector<WeightedText> joined() {
+    std::vector<WeightedText> joined()
+    {
         std::vector<WeightedText> out;
         for (WeightedText &piece : m_pieces) {
             if (!out.empty() && out.back().weight == piece.weight)
@@ -195,7 +209,8 @@ private:
 
 }  // namespace
 
-Expected<std::vector<WeightedText>> parsePrompt(std::string_view prompt) {
+Expected<std::vector<WeightedText>> parsePrompt(std::string_view prompt)
+{
     if (prompt.size() > kMaxPromptBytes)
         return fail(ErrorCode::TooLarge,
                     "the prompt has " + std::to_string(prompt.size()) + " bytes; at most " +

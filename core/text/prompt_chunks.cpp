@@ -19,8 +19,9 @@ struct WeightedToken {
 
 class Chunker {
 public:
-    void add(std::int32_t token, float weight) {
-        if (token == kCommaToken)
+    void add(std::int32_t token, float weight)
+    {
+        if (kCommaToken == token)
             m_comma = static_cast<std::ptrdiff_t>(m_open.size());
         else if (m_open.size() == kChunkTokens && m_comma >= 0 &&
                  m_open.size() - static_cast<std::size_t>(m_comma) <= kBacktrack)
@@ -29,12 +30,14 @@ public:
         m_open.push_back({token, weight});
     }
 
-    void close() {
+    void close()
+    {
         m_done.tokenCount += static_cast<std::int64_t>(kChunkTokens);
         finish();
     }
 
-    PromptChunks take() {
+    PromptChunks take()
+    {
         if (!m_open.empty() || m_done.chunks.empty()) {
             m_done.tokenCount += static_cast<std::int64_t>(m_open.size());
             finish();
@@ -45,7 +48,8 @@ public:
     std::int64_t tokenCount() const { return m_done.tokenCount; }
 
 private:
-    void finish() {
+    void finish()
+    {
         PromptChunk chunk;
         for (std::size_t i = 0; i < m_open.size(); ++i) {
             chunk.tokens[i + 1] = m_open[i].token;
@@ -56,7 +60,8 @@ private:
         m_comma = -1;
     }
 
-    void moveAfterComma() {
+    void moveAfterComma()
+    {
         const auto after = m_open.begin() + m_comma + 1;
         std::vector<WeightedToken> moved(after, m_open.end());
         m_open.erase(after, m_open.end());
@@ -71,13 +76,15 @@ private:
 
 }  // namespace
 
-PromptChunk::PromptChunk() {
+PromptChunk::PromptChunk()
+{
     tokens.fill(ClipVocabulary::kEnd);
     tokens.front() = ClipVocabulary::kStart;
     weights.fill(1.0F);
 }
 
-Expected<PromptChunks> chunkPrompt(std::string_view prompt) {
+Expected<PromptChunks> chunkPrompt(std::string_view prompt)
+{
     const Expected<std::vector<WeightedText>> pieces = parsePrompt(prompt);
     if (!pieces) return Unexpected{pieces.error()};
     Chunker chunker;
@@ -94,7 +101,8 @@ Expected<PromptChunks> chunkPrompt(std::string_view prompt) {
     return chunker.take();
 }
 
-Expected<std::int64_t> countTokens(std::string_view prompt) {
+Expected<std::int64_t> countTokens(std::string_view prompt)
+{
     return chunkPrompt(prompt).map([](const PromptChunks &chunks) { return chunks.tokenCount; });
 }
 

@@ -21,13 +21,15 @@ constexpr std::array<std::pair<char32_t, std::u32string_view>, 22> kLigatures{{
     {0xFB03, U"ffi"},    {0xFB04, U"ffl"},    {0xFB05, U"\u017Ft"}, {0xFB06, U"st"},
 }};
 
-bool isDropped(char32_t c) {
+bool isDropped(char32_t c)
+{
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\f' && c != '\r') || c == 0x7F ||
            (c >= 0x206A && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFC);
 }
 
 /// Length of a terminal's escape sequence at `at` (ESC [ digits and semicolons, letter); 0 when there is none.
-std::size_t escapeLength(const std::u32string &text, std::size_t at) {
+std::size_t escapeLength(const std::u32string &text, std::size_t at)
+{
     if (text[at] != 0x1B || at + 1 >= text.size() || text[at + 1] != '[') return 0;
     std::size_t end = at + 2;
     while (end < text.size() && (text[end] == ';' || (text[end] >= '0' && text[end] <= '9')))
@@ -36,7 +38,8 @@ std::size_t escapeLength(const std::u32string &text, std::size_t at) {
     return letter ? end + 1 - at : 0;
 }
 
-void appendRepaired(std::u32string &out, char32_t c) {
+void appendRepaired(std::u32string &out, char32_t c)
+{
     if (c >= 0x80 && c <= 0x9F && kWindows1252[c - 0x80] != 0) c = kWindows1252[c - 0x80];
     for (const auto &[ligature, letters] : kLigatures)
         if (c == ligature) {
@@ -55,7 +58,8 @@ void appendRepaired(std::u32string &out, char32_t c) {
     }
 }
 
-std::u32string withoutControls(const std::u32string &text) {
+std::u32string withoutControls(const std::u32string &text)
+{
     std::u32string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size();) {
@@ -69,7 +73,8 @@ std::u32string withoutControls(const std::u32string &text) {
     return out;
 }
 
-std::u32string repaired(const std::u32string &text) {
+std::u32string repaired(const std::u32string &text)
+{
     std::u32string out;
     out.reserve(text.size());
     for (const char32_t c : text)
@@ -77,7 +82,8 @@ std::u32string repaired(const std::u32string &text) {
     return composed(withoutControls(out));
 }
 
-std::u32string singleSpaced(const std::u32string &text) {
+std::u32string singleSpaced(const std::u32string &text)
+{
     std::u32string out;
     out.reserve(text.size());
     for (const char32_t c : text) {
@@ -92,7 +98,8 @@ std::u32string singleSpaced(const std::u32string &text) {
 
 }  // namespace
 
-std::u32string cleanText(std::string_view text) {
+std::u32string cleanText(std::string_view text)
+{
     std::u32string current = decodeUtf8(text);
     // One repair can uncover another (an escape inside an escape); each round that changes anything but normal form
     // shortens the text or settles a character, and three have always been enough.

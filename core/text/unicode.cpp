@@ -3,46 +3,24 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <utf8proc.h>
 
 namespace sg {
 namespace {
 
-constexpr char32_t kReplacement = 0xFFFD;
-
-struct Decoded {
-    char32_t codePoint;
-    std::size_t bytes;
-};
-
-/// The sequence at `at`; nothing when it is not well-formed.
-std::optional<Decoded> decodeOne(std::string_view text, std::size_t at) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-    const unsigned char first = byte(0);
-    if (first < 0x80) return Decoded{first, 1};
-    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || text.size() - at < length) return std::nullopt;
-    char32_t value = first & (0x7Fu >> length);
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return std::nullopt;
-        value = value << 6 | (byte(i) & 0x3Fu);
-    }
-    constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (value < kLeast[length] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return std::nullopt;
-    return Decoded{value, length};
-}
-
-utf8proc_category_t category(char32_t codePoint) {
+utf8proc_category_t category(char32_t codePoint)
+{
     return utf8proc_category(static_cast<utf8proc_int32_t>(codePoint));
 }
 
-bool isCased(char32_t codePoint) {
+bool isCased(char32_t codePoint)
+{
     const utf8proc_category_t kind = category(codePoint);
     return kind == UTF8PROC_CATEGORY_LU || kind == UTF8PROC_CATEGORY_LL || kind == UTF8PROC_CATEGORY_LT;
 }
 
-bool isCaseIgnorable(char32_t codePoint) {
+bool isCaseIgnorable(char32_t codePoint)
+{
     switch (codePoint) {
     case '\'':
     case '.':
@@ -61,12 +39,14 @@ bool isCaseIgnorable(char32_t codePoint) {
            kind == UTF8PROC_CATEGORY_LM || kind == UTF8PROC_CATEGORY_SK;
 }
 
-int combiningClass(char32_t codePoint) {
+int combiningClass(char32_t codePoint)
+{
     return utf8proc_get_property(static_cast<utf8proc_int32_t>(codePoint))->combining_class;
 }
 
 /// The same text to Unicode, with each run of combining marks in order: utf8proc orders them in quadratic time.
-std::u32string marksOrdered(std::u32string text) {
+std::u32string marksOrdered(std::u32string text)
+{
     const auto isMark = [](char32_t c) { return c >= 0x300 && combiningClass(c) != 0; };
     for (auto it = std::find_if(text.begin(), text.end(), isMark); it != text.end();) {
         const auto end = std::find_if_not(it, text.end(), isMark);
@@ -79,13 +59,15 @@ std::u32string marksOrdered(std::u32string text) {
 constexpr char32_t kSigma = 0x3A3;
 
 /// Whether the next character that is not ignorable is a letter with case.
-bool casedFollows(const std::u32string &text, std::size_t after) {
+bool casedFollows(const std::u32string &text, std::size_t after)
+{
     for (std::size_t i = after + 1; i < text.size(); ++i)
         if (!isCaseIgnorable(text[i])) return isCased(text[i]);
     return false;
 }
 
-std::u32string mapped(const std::u32string &text, utf8proc_option_t options) {
+std::u32string mapped(const std::u32string &text, utf8proc_option_t options)
+{
     const std::string bytes = encodeUtf8(text);
     utf8proc_uint8_t *raw = nullptr;
     const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(bytes.data()),
@@ -97,80 +79,39 @@ std::u32string mapped(const std::u32string &text, utf8proc_option_t options) {
 
 }  // namespace
 
-std::u32string decodeUtf8(std::string_view text) {
-    std::u32string out;
-    out.reserve(text.size());
-    for (std::size_t at = 0; at < text.size();) {
-        const Decoded one = decodeOne(text, at).value_or(Decoded{kReplacement, 1});
-        out.push_back(one.codePoint);
-        at += one.bytes;
-    }
-    return out;
-}
-
-void appendUtf8(std::string &out, char32_t c) {
-    const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
-    if (c < 0x80) {
-        put(c);
-    } else if (c < 0x800) {
-        put(0xC0 | c >> 6);
-        put(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        put(0xE0 | c >> 12);
-        put(0x80 | (c >> 6 & 0x3F));
-        put(0x80 | (c & 0x3F));
-    } else {
-        put(0xF0 | c >> 18);
-        put(0x80 | (c >> 12 & 0x3F));
-        put(0x80 | (c >> 6 & 0x3F));
-        put(0x80 | (c & 0x3F));
-    }
-}
-
-std::string encodeUtf8(std::u32string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (const char32_t c : text)
-        appendUtf8(out, c);
-    return out;
-}
-
-bool isUtf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const std::optional<Decoded> one = decodeOne(text, at);
-        if (!one) return false;
-        at += one->bytes;
-    }
-    return true;
-}
-
-bool isSpace(char32_t c) {
+bool isSpace(char32_t c)
+{
     return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool isLetter(char32_t c) {
+bool isLetter(char32_t c)
+{
     if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     const utf8proc_category_t kind = category(c);
     return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
 }
 
-bool isNumber(char32_t c) {
+bool isNumber(char32_t c)
+{
     if (c < 0x80) return c >= '0' && c <= '9';
     const utf8proc_category_t kind = category(c);
     return kind >= UTF8PROC_CATEGORY_ND && kind <= UTF8PROC_CATEGORY_NO;
 }
 
-std::u32string composed(const std::u32string &text) {
+std::u32string composed(const std::u32string &text)
+{
     return mapped(marksOrdered(text), static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
 }
 
-std::u32string compatible(char32_t codePoint) {
+std::u32string compatible(char32_t codePoint)
+{
     return mapped(std::u32string(1, codePoint),
                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
 }
 
-std::u32string lowered(const std::u32string &text) {
+std::u32string lowered(const std::u32string &text)
+{
     std::u32string out;
     out.reserve(text.size());
     bool afterCased = false;

@@ -1,0 +1,373 @@
+#include "core/picture/infotext.h"
+
+#include "core/base/utf8.h"
+#include "core/base/version.h"
+#include "core/params/samplers.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+namespace sg {
+namespace {
+
+constexpr std::string_view kNegative = "Negative prompt:";
+
+/// A1111's order of the keys that have a fixed place.
+constexpr std::array<std::string_view, 26> kFixedKeys{"Steps",
+                                                      "Sampler",
+                                                      "Schedule type",
+                                                      "CFG scale",
+                                                      "Image CFG scale",
+                                                      "Seed",
+                                                      "Face restoration",
+                                                      "Size",
+                                                      "Model hash",
+                                                      "Model",
+                                                      "FP8 weight",
+                                                      "Cache FP16 weight for LoRA",
+                                                      "VAE hash",
+                                                      "VAE",
+                                                      "Variation seed",
+                                                      "Variation seed strength",
+                                                      "Seed resize from",
+                                                      "Denoising strength",
+                                                      "Conditional mask weight",
+                                                      "Clip skip",
+                                                      "ENSD",
+                                                      "Token merging ratio",
+                                                      "Token merging ratio hr",
+                                                      "Init image hash",
+                                                      "RNG",
+                                                      "Tiling"};
+
+bool isFixed(std::string_view key)
+{
+    return std::find(kFixedKeys.begin(), kFixedKeys.end(), key) != kFixedKeys.end();
+}
+
+std::string valueText(const ParamValue &value)
+{
+    struct Printer {
+        std::string operator()(bool flag) const { return flag ? "True" : "False"; }
+        std::string operator()(std::int64_t number) const { return std::to_string(number); }
+        std::string operator()(double number) const { return pythonNumber(number); }
+        std::string operator()(const std::string &text) const { return text; }
+    };
+    return std::visit(Printer{}, value);
+}
+
+/// A1111 quotes what holds a comma, a colon or a line end; the rest here is what its reader would otherwise change.
+bool needsQuotes(std::string_view text)
+{
+    if (text.find_first_of(",:\n\r") != std::string_view::npos) return true;
+    return !text.empty() && (text.front() == '"' || text.front() == ' ' || text.back() == ' ' || text.front() == '\t' ||
+                             text.back() == '\t');
+}
+
+class Writer {
+public:
+    explicit Writer(const InfotextFacts &facts) : m_facts(facts) {}
+
+    std::string pairs()
+    {
+        for (const std::string_view key : kFixedKeys)
+            fixed(key);
+        for (const ParamSpec &spec : m_facts.table.specs())
+            if (!spec.infotextKey.empty() && !isFixed(spec.infotextKey)) row(spec, false);
+        pair("Version", m_facts.version.empty() ? std::string("Serigraph ").append(version()) : m_facts.version);
+        return std::move(m_line);
+    }
+
+private:
+    void pair(std::string_view key, const std::string &value)
+    {
+        if (!m_line.empty()) m_line += ", ";
+        m_line += key;
+        if (value == key) return;
+        m_line += ": ";
+        m_line += needsQuotes(value) ? dumpJson(Json(value)) : value;
+    }
+
+    /// A row of the table; `always` writes it even with its default value.
+    void row(const ParamSpec &spec, bool always)
+    {
+        const ParamValue *value = m_facts.values.find(spec.key);
+        if (value && (always || *value != spec.defaultValue)) pair(spec.infotextKey, valueText(*value));
+    }
+
+    void fixed(std::string_view key)
+    {
+        if (key == "Schedule type") return unlessEmpty(key, m_facts.scheduleLabel);
+        if (key == "Seed") return pair(key, std::to_string(m_facts.seed));
+        if (key == "Model hash") return unlessEmpty(key, m_facts.modelHash);
+        if (key == "Model") return unlessEmpty(key, m_facts.modelName);
+        if (key == "Size") return size();
+        if (key == "Variation seed" || key == "Variation seed strength") return variation(key);
+        const bool always = key == "Steps" || key == "Sampler" || key == "CFG scale";
+        for (const ParamSpec &spec : m_facts.table.specs())
+            if (spec.infotextKey == key) row(spec, always);
+    }
+
+    void unlessEmpty(std::string_view key, const std::string &value)
+    {
+        if (!value.empty()) pair(key, value);
+    }
+
+    void size()
+    {
+        const ParamValue *width = m_facts.values.find("width");
+        const ParamValue *height = m_facts.values.find("height");
+        if (width && height) pair("Size", valueText(*width) + "x" + valueText(*height));
+    }
+
+    void variation(std::string_view key)
+    {
+        const ParamValue *strength = m_facts.values.find("subseed_strength");
+        if (!strength || *strength == ParamValue(0.0)) return;
+        pair(key, key == "Variation seed" ? std::to_string(m_facts.subseed) : valueText(*strength));
+    }
+
+    const InfotextFacts &m_facts;
+    std::string m_line;
+};
+
+bool isBlank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
+
+std::string_view trimmed(std::string_view text)
+{
+    while (!text.empty() && isBlank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && isBlank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
+std::string textOf(const ParamValues &values, std::string_view key)
+{
+    const ParamValue *value = values.find(key);
+    const auto *text = value ? std::get_if<std::string>(value) : nullptr;
+    return text ? *text : std::string();
+}
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// The line of pairs, read in one pass.
+class PairReader {
+public:
+    explicit PairReader(std::string_view line) : m_line(line) {}
+
+    Pairs read()
+    {
+        Pairs pairs;
+        while (m_at < m_line.size()) {
+            if (!isWord(m_line[m_at])) {
+                ++m_at;
+                continue;
+            }
+            const std::size_t begin = m_at;
+            while (m_at < m_line.size() &&
+                   (isWord(m_line[m_at]) || m_line[m_at] == ' ' || m_line[m_at] == '-' || m_line[m_at] == '/'))
+                ++m_at;
+            if (m_at == m_line.size() || m_line[m_at] != ':' || m_at - begin < 2) continue;
+            std::string key(m_line.substr(begin, m_at - begin));
+            ++m_at;
+            pairs.emplace_back(std::move(key), value());
+        }
+        return pairs;
+    }
+
+private:
+    static bool isWord(char c)
+    {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+
+    std::string value()
+    {
+        while (m_at < m_line.size() && isBlank(m_line[m_at]))
+            ++m_at;
+        if (std::optional<std::string> text = quoted()) return *text;
+        const std::size_t end = std::min(m_line.find(',', m_at), m_line.size());
+        const std::string_view raw = m_line.substr(m_at, end - m_at);
+        m_at = std::min(end + 1, m_line.size());
+        return std::string(raw);
+    }
+
+    /// A JSON string that ends at a comma or with the line. The search for its end is not repeated when it fails.
+    std::optional<std::string> quoted()
+    {
+        if (m_noMoreQuotes || m_at == m_line.size() || m_line[m_at] != '"') return std::nullopt;
+        std::size_t end = m_at + 1;
+        while (end < m_line.size() && m_line[end] != '"')
+            end += m_line[end] == '\\' ? 2 : 1;
+        if (end >= m_line.size()) {
+            m_noMoreQuotes = true;
+            return std::nullopt;
+        }
+        if (end + 1 < m_line.size() && m_line[end + 1] != ',') return std::nullopt;
+        const std::string_view text = m_line.substr(m_at, end + 1 - m_at);
+        m_at = std::min(end + 2, m_line.size());
+        const Expected<Json> json = parseJson(text);
+        return json && json->is_string() ? json->get<std::string>() : std::string(text);
+    }
+
+    std::string_view m_line;
+    std::size_t m_at = 0;
+    bool m_noMoreQuotes = false;
+};
+
+template <class T>
+std::optional<T> wholeNumber(std::string_view text)
+{
+    T value{};
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::optional<ParamValue> valueFromText(const ParamSpec &spec, std::string_view text)
+{
+    switch (spec.type) {
+    case ParamType::Flag:
+        if (text == "True" || text == "true") return ParamValue(true);
+        if (text == "False" || text == "false") return ParamValue(false);
+        return std::nullopt;
+    case ParamType::Integer:
+        return wholeNumber<std::int64_t>(text);
+    case ParamType::Number:
+        return wholeNumber<double>(text);
+    case ParamType::Text:
+    case ParamType::Choice:
+        return ParamValue(std::string(text));
+    }
+    return std::nullopt;
+}
+
+/// Fills ParsedInfotext::params from the pairs.
+class Mapper {
+public:
+    Mapper(ParsedInfotext &parsed, const ParamTable &table) : m_parsed(parsed), m_table(table) {}
+
+    void map()
+    {
+        set("prompt", m_parsed.prompt);
+        set("negative_prompt", m_parsed.negativePrompt);
+        for (const ParamSpec &spec : m_table.specs()) {
+            if (spec.infotextKey.empty() || spec.key == "sampler_name" || spec.key == "scheduler") continue;
+            if (const std::string_view text = m_parsed.value(spec.infotextKey); !text.empty()) set(spec.key, text);
+        }
+        size();
+        sampler();
+    }
+
+private:
+    void set(std::string_view key, std::string_view text)
+    {
+        const ParamSpec *spec = m_table.find(key);
+        if (!spec) return;
+        const std::optional<ParamValue> value = valueFromText(*spec, text);
+        const Expected<void> checked =
+            value ? checkValue(*spec, *value) : fail(ErrorCode::InvalidArgument, spec->key + " is no such value");
+        if (checked)
+            m_parsed.params[spec->key] = toJson(*value);
+        else
+            m_parsed.notes.push_back(checked.error().message + ": \"" + std::string(text.substr(0, 80)) +
+                                     "\" was left out");
+    }
+
+    void size()
+    {
+        const std::string_view text = m_parsed.value("Size");
+        const std::size_t cross = text.find('x');
+        if (cross == std::string_view::npos) return;
+        set("width", text.substr(0, cross));
+        set("height", text.substr(cross + 1));
+    }
+
+    /// "DPM++ 2M Karras" in files from before 1.9, a pair of its own for the schedule since.
+    void sampler()
+    {
+        const std::string_view name = m_parsed.value("Sampler");
+        if (name.empty() || !m_table.find("sampler_name") || !m_table.find("scheduler")) return;
+        const SamplerChoice choice = resolveSampler(name, m_parsed.value("Schedule type"));
+        m_parsed.notes.insert(m_parsed.notes.end(), choice.notes.begin(), choice.notes.end());
+        m_parsed.params["sampler_name"] = choice.sampler->name;
+        m_parsed.params["scheduler"] = choice.schedule->label;
+    }
+
+    ParsedInfotext &m_parsed;
+    const ParamTable &m_table;
+};
+
+void readPrompts(std::string_view text, ParsedInfotext &parsed)
+{
+    std::string *prompt = &parsed.prompt;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        std::string_view line = trimmed(text.substr(at, end - at));
+        at = end + 1;
+        if (line.starts_with(kNegative)) {
+            prompt = &parsed.negativePrompt;
+            line = trimmed(line.substr(kNegative.size()));
+        }
+        if (!prompt->empty()) *prompt += '\n';
+        *prompt += line;
+    }
+}
+
+}  // namespace
+
+std::string pythonNumber(double value)
+{
+    if (std::isnan(value)) return "nan";
+    if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+    std::array<char, 40> text{};
+    const double size = std::abs(value);
+    const auto format =
+        size != 0 && (size < 1e-4 || size >= 1e16) ? std::chars_format::scientific : std::chars_format::fixed;
+    const auto result = std::to_chars(text.data(), text.data() + text.size(), value, format);
+    std::string out(text.data(), result.ptr);
+    if (format == std::chars_format::fixed && out.find('.') == std::string::npos) out += ".0";
+    return out;
+}
+
+std::string infotext(const InfotextFacts &facts)
+{
+    const std::string negative = textOf(facts.values, "negative_prompt");
+    std::string text = textOf(facts.values, "prompt");
+    if (!negative.empty()) text.append("\n").append(kNegative).append(" ").append(negative);
+    text.append("\n").append(Writer(facts).pairs());
+    return std::string(trimmed(text));
+}
+
+std::string_view ParsedInfotext::value(std::string_view key) const
+{
+    const auto it = std::find_if(pairs.begin(), pairs.end(), [&](const auto &pair) { return pair.first == key; });
+    return it == pairs.end() ? std::string_view() : std::string_view(it->second);
+}
+
+Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table)
+{
+    if (text.size() > kMaxInfotext) return fail(ErrorCode::TooLarge, "an infotext may have 1 MiB");
+    if (!isUtf8(text)) return fail(ErrorCode::InvalidArgument, "the infotext is not valid UTF-8");
+    text = trimmed(text);
+    ParsedInfotext parsed;
+    const std::size_t lastLine = text.rfind('\n') == std::string_view::npos ? 0 : text.rfind('\n') + 1;
+    parsed.pairs = PairReader(text.substr(lastLine)).read();
+    if (parsed.pairs.size() < 3)
+        parsed.pairs.clear();
+    else
+        text = text.substr(0, lastLine == 0 ? 0 : lastLine - 1);
+    readPrompts(text, parsed);
+    Mapper(parsed, table).map();
+    return parsed;
+}
+
+}  // namespace sg
