@@ -14,15 +14,18 @@ enum class TaskState { Waiting, Running, Succeeded, Failed, Cancelled };
 
 /// "waiting", "running", "succeeded", "failed", "cancelled": the API's `status`.
 std::string_view taskStateName(TaskState state);
-inline bool isFinal(TaskState state) { return state != TaskState::Waiting && state != TaskState::Running; }
+inline bool isFinal(TaskState state)
+{
+    return state != TaskState::Waiting && state != TaskState::Running;
+}
 
 /// What a client asks for; already parsed, checked and with its seeds resolved.
 struct NewTask {
-    std::string id;        ///< chosen by the client, or random
+    std::string id;  ///< chosen by the client, or random
     std::string user = "default";
-    std::string model;     ///< library name of the checkpoint
-    ParamValues values;    ///< every row of the parameter table
-    Json body;             ///< the request as it came (without big pictures): echoed, and compared when the id comes again
+    std::string model;   ///< library name of the checkpoint
+    ParamValues values;  ///< every row of the parameter table
+    Json body;  ///< the request as it came (without big pictures): echoed, and compared when the id comes again
     std::vector<std::string> notes;
 };
 
@@ -32,7 +35,7 @@ struct TaskRecord {
     std::string user;
     std::string model;
     TaskState state = TaskState::Waiting;
-    Json params;                         ///< flat object of the parameter table, seeds resolved
+    Json params;  ///< flat object of the parameter table, seeds resolved
     Json body;
     std::vector<std::string> notes;
     std::vector<std::string> images;     ///< object paths images/<user>/<id>_<n>.png, n from 1
@@ -51,15 +54,15 @@ struct TaskProgress {
     TaskState state = TaskState::Waiting;
     double fraction = 0;  ///< of the whole task, 0..1
     double etaSeconds = 0;
-    double rate = 0;      ///< steps per second
+    double rate = 0;  ///< steps per second
     double sigma = 0;
     int step = 0;
     int steps = 0;
-    int image = 0;        ///< index of the current batch's first picture
+    int image = 0;  ///< index of the current batch's first picture
     int images = 0;
-    int position = 0;     ///< tasks ahead of a waiting one
+    int position = 0;                 ///< tasks ahead of a waiting one
     std::uint64_t previewNumber = 0;  ///< counts up with each preview
-    std::string preview;  ///< JPEG bytes, or empty
+    std::string preview;              ///< JPEG bytes, or empty
 };
 
 }  // namespace sg

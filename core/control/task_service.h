@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/expected.h"
+#include "core/control/agent.h"
 #include "core/control/task.h"
 
 #include <QObject>
@@ -23,10 +24,13 @@ struct TaskServiceConfig {
     int maxWaiting = 10'000;
     int maxWaitingPerUser = 1'000;
     int maxAttempts = 3;
+    AgentConfig agent;                                     ///< times; program and arguments come from above
+    const ParamTable *table = &ParamTable::textToImage();  ///< whose rows are stored and sent to the engine
 };
 
 /// The durable queue and the engine behind it: TaskQueue, Scheduler, Agent and ObjectStore, wired.
-/// Thread  lives in the io thread; every function may be called from any thread, and a reply comes in `context`'s thread
+/// Thread  lives in the io thread; every function may be called from any thread, and a reply comes in `context`'s
+/// thread
 ///         (never when `context` has gone). Signals are emitted in the io thread.
 class TaskService final : public QObject {
     Q_OBJECT
@@ -42,11 +46,12 @@ public:
     template <class T>
     using Reply = std::function<void(Expected<T>)>;
 
-    /// Stores the task (committed before the reply). The same id with the same body answers the task that is there, with another body Conflict;
-    /// QueueFull when the queue or the user's share is full.
+    /// Stores the task (committed before the reply). The same id with the same body answers the task that is there,
+    /// with another body Conflict; QueueFull when the queue or the user's share is full.
     void submit(NewTask task, QObject *context, Reply<TaskRecord> reply);
     void find(const std::string &id, QObject *context, Reply<TaskRecord> reply);
-    /// A waiting task ends at once, a running one at the next step; a finished one stays as it is. Replies with the state after that.
+    /// A waiting task ends at once, a running one at the next step; a finished one stays as it is. Replies when that
+    /// has happened.
     void cancel(const std::string &id, QObject *context, Reply<TaskRecord> reply);
     /// Newest first.
     void list(int limit, int offset, QObject *context, Reply<std::vector<TaskRecord>> reply);

@@ -17,8 +17,10 @@ namespace sg {
 
 class Database;
 
-/// The models of all folders: scans by content, hashes in idle time, remembers both in the database by (path, size, mtime, inode).
-/// Thread  lives in a thread of its own; models(), find() and folders() may be called from any thread and answer from memory.
+/// The models of all folders: scans by content, hashes in idle time, remembers both in the database by (path, size,
+/// mtime, inode). Thread  works in a thread of its own, which it starts; every function may be called from any thread.
+/// models(), find() and folders() answer
+///         from memory. Signals come from that thread.
 class ModelLibrary final : public QObject {
     Q_OBJECT
 public:
@@ -31,9 +33,18 @@ public:
     std::optional<ModelRecord> find(std::string_view id, std::string_view type = {}) const;
 
     std::vector<std::string> folders() const;
+    /// True from the call that asks for a scan, the constructor among them, until the list shows what it found.
     bool scanning() const;
 
-    /// Adds a folder (kept for the next start when `remember`) or a single file, then scans it. Callable from any thread; the reply comes in `context`'s thread.
+    /// Of the last scan: files listed, and of those the ones that had to be read because they were new or changed.
+    struct ScanCounts {
+        int files = 0;
+        int headersRead = 0;
+    };
+    ScanCounts lastScan() const;
+
+    /// Adds a folder (kept for the next start when `remember`) or a single file, then scans it. Callable from any
+    /// thread; the reply comes in `context`'s thread.
     using Reply = std::function<void(Expected<void>)>;
     void addPath(const std::string &path, bool remember, QObject *context, Reply reply);
     void removeFolder(const std::string &path, QObject *context, Reply reply);
@@ -46,7 +57,7 @@ public:
     void hashSoon(const std::string &path);
 
 Q_SIGNALS:
-    void changed();                         ///< the list or a record; at most 4 a second
+    void changed();  ///< the list or a record; at most 4 a second
     void scanProgress(int done, int total);
 
 private:

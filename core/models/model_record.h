@@ -23,6 +23,8 @@ struct ModelRecord {
     std::string title;        ///< modelspec.title, or empty
     std::string description;  ///< modelspec.description, or empty
 
+    bool operator==(const ModelRecord &) const = default;
+
     /// First ten characters of the hash, as A1111 shows it; empty until hashed.
     std::string shortHash() const { return sha256.substr(0, 10); }
 };

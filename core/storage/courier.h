@@ -26,7 +26,8 @@ class PendingReply {
 public:
     using Function = std::function<void(Expected<T>)>;
 
-    PendingReply(QObject *context, Function function) {
+    PendingReply(QObject *context, Function function)
+    {
         if (!context) {
             m_direct = std::move(function);
             return;
@@ -45,7 +46,8 @@ public:
             Qt::QueuedConnection);
     }
 
-    void operator()(Expected<T> value) const {
+    void operator()(Expected<T> value) const
+    {
         if (!m_state) {
             if (m_direct) m_direct(std::move(value));
             return;

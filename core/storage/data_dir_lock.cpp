@@ -10,12 +10,14 @@
 namespace sg {
 namespace {
 
-std::mutex &registryMutex() {
+std::mutex &registryMutex()
+{
     static std::mutex mutex;
     return mutex;
 }
 
-std::map<std::filesystem::path, std::weak_ptr<DataDirLock>> &registry() {
+std::map<std::filesystem::path, std::weak_ptr<DataDirLock>> &registry()
+{
     static std::map<std::filesystem::path, std::weak_ptr<DataDirLock>> locks;
     return locks;
 }
@@ -30,7 +32,8 @@ public:
 DataDirLock::DataDirLock() : d(std::make_unique<Private>()) {}
 DataDirLock::~DataDirLock() = default;
 
-Expected<std::shared_ptr<DataDirLock>> DataDirLock::acquire(const std::filesystem::path &folder) {
+Expected<std::shared_ptr<DataDirLock>> DataDirLock::acquire(const std::filesystem::path &folder)
+{
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error)

@@ -19,11 +19,13 @@ namespace {
 
 enum SqliteCode { Busy = 5, Locked = 6, ReadOnly = 8, Corrupt = 11, Full = 13, CantOpen = 14, NotADatabase = 26 };
 
-int sqliteCode(const QSqlError &error) {
+int sqliteCode(const QSqlError &error)
+{
     return error.nativeErrorCode().toInt() & 0xff;
 }
 
-Error toError(const QSqlError &error, const std::string &file) {
+Error toError(const QSqlError &error, const std::string &file)
+{
     const std::string text = "database " + file + ": " + error.databaseText().toStdString() + " (SQLite " +
                              error.nativeErrorCode().toStdString() + ")";
     switch (sqliteCode(error)) {
@@ -45,12 +47,14 @@ struct CheckedFiles {
     std::set<std::filesystem::path> files;
 };
 
-CheckedFiles &checkedFiles() {
+CheckedFiles &checkedFiles()
+{
     static CheckedFiles checked;
     return checked;
 }
 
-Expected<void> moveAside(const std::filesystem::path &file, const std::string &why) {
+Expected<void> moveAside(const std::filesystem::path &file, const std::string &why)
+{
     const std::string stamp =
         QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz")).toStdString();
     const std::string aside = file.string() + ".broken-" + stamp;
@@ -69,14 +73,18 @@ Expected<void> moveAside(const std::filesystem::path &file, const std::string &w
 }  // namespace
 
 Database::Database(std::filesystem::path file, QString connection)
-    : m_file(std::move(file)), m_connection(std::move(connection)) {}
+    : m_file(std::move(file)), m_connection(std::move(connection))
+{
+}
 
-Database::~Database() {
+Database::~Database()
+{
     QSqlDatabase::database(m_connection, false).close();
     QSqlDatabase::removeDatabase(m_connection);
 }
 
-Expected<QSqlQuery> Database::run(const char *sql, const QVariantList &values) {
+Expected<QSqlQuery> Database::run(const char *sql, const QVariantList &values)
+{
     QSqlQuery query(QSqlDatabase::database(m_connection, false));
     query.setForwardOnly(true);
     if (!query.prepare(QString::fromUtf8(sql))) return Unexpected{toError(query.lastError(), m_file.string())};
@@ -86,13 +94,15 @@ Expected<QSqlQuery> Database::run(const char *sql, const QVariantList &values) {
     return query;
 }
 
-Expected<int> Database::change(const char *sql, const QVariantList &values) {
+Expected<int> Database::change(const char *sql, const QVariantList &values)
+{
     Expected<QSqlQuery> query = run(sql, values);
     if (!query) return Unexpected{query.error()};
     return query->numRowsAffected();
 }
 
-Expected<std::unique_ptr<Database>> Database::connect(const std::filesystem::path &file) {
+Expected<std::unique_ptr<Database>> Database::connect(const std::filesystem::path &file)
+{
     static std::atomic<unsigned> counter{0};
     const QString name = QStringLiteral("serigraph-%1").arg(++counter);
     QSqlDatabase connection = QSqlDatabase::addDatabase(QStringLiteral("QSQLITE"), name);
@@ -108,7 +118,8 @@ Expected<std::unique_ptr<Database>> Database::connect(const std::filesystem::pat
     return database;
 }
 
-Expected<void> Database::configure() {
+Expected<void> Database::configure()
+{
     for (const char *sql : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"}) {
         Expected<QSqlQuery> query = run(sql);
         if (!query) return Unexpected{query.error()};
@@ -116,7 +127,8 @@ Expected<void> Database::configure() {
     return {};
 }
 
-Expected<void> Database::check() {
+Expected<void> Database::check()
+{
     Expected<QSqlQuery> query = run("PRAGMA quick_check(1)");
     if (!query) return Unexpected{query.error()};
     const QString answer = query->next() ? query->value(0).toString() : QStringLiteral("no answer");
@@ -124,7 +136,8 @@ Expected<void> Database::check() {
     return {};
 }
 
-Expected<void> Database::migrate() {
+Expected<void> Database::migrate()
+{
     const int newest = migrations().back().version;
     Expected<Transaction> transaction = Transaction::begin(*this);
     if (!transaction) return Unexpected{transaction.error()};
@@ -158,7 +171,8 @@ Expected<void> Database::migrate() {
     return transaction->commit();
 }
 
-Expected<std::unique_ptr<Database>> Database::open(const std::filesystem::path &file) {
+Expected<std::unique_ptr<Database>> Database::open(const std::filesystem::path &file)
+{
     const std::filesystem::path path = std::filesystem::absolute(file).lexically_normal();
     const std::lock_guard guard(checkedFiles().mutex);
     const bool known = checkedFiles().files.contains(path);
@@ -184,13 +198,15 @@ Expected<std::unique_ptr<Database>> Database::open(const std::filesystem::path &
     return database;
 }
 
-Expected<Transaction> Transaction::begin(Database &database) {
+Expected<Transaction> Transaction::begin(Database &database)
+{
     Expected<QSqlQuery> begun = database.run("BEGIN IMMEDIATE");
     if (!begun) return Unexpected{begun.error()};
     return Transaction(database);
 }
 
-Expected<void> Transaction::commit() {
+Expected<void> Transaction::commit()
+{
     Expected<QSqlQuery> done = m_database->run("COMMIT");
     // After a failed COMMIT the transaction may still be open: the destructor rolls it back.
     if (!done) return Unexpected{done.error()};
@@ -198,7 +214,8 @@ Expected<void> Transaction::commit() {
     return {};
 }
 
-Transaction::~Transaction() {
+Transaction::~Transaction()
+{
     if (m_database) (void)m_database->run("ROLLBACK");
 }
 

@@ -15,7 +15,8 @@ constexpr std::string_view kTemporary = ".tmp";
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 /// Length of the UTF-8 sequence at the start of `text`, 0 when it is none (overlong, surrogate, cut off).
-std::size_t sequenceLength(std::string_view text) {
+std::size_t sequenceLength(std::string_view text)
+{
     const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
     const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0u) == 0x80u; };
     const unsigned first = byte(0);
@@ -32,7 +33,8 @@ std::size_t sequenceLength(std::string_view text) {
     return 0;
 }
 
-bool isPrintableUtf8(std::string_view text) {
+bool isPrintableUtf8(std::string_view text)
+{
     while (!text.empty()) {
         const std::size_t length = sequenceLength(text);
         if (length == 0) return false;
@@ -47,23 +49,27 @@ bool isPrintableUtf8(std::string_view text) {
 }
 
 /// Splits off what is before the first '/'.
-std::string_view nextPart(std::string_view &rest) {
+std::string_view nextPart(std::string_view &rest)
+{
     const std::size_t slash = rest.find('/');
     const std::string_view part = rest.substr(0, slash);
     rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
     return part;
 }
 
-std::string_view lastPart(std::string_view name) {
+std::string_view lastPart(std::string_view name)
+{
     return name.substr(name.rfind('/') + 1);
 }
 
-Expected<void> syncFd(int fd, std::string_view call, std::string_view subject) {
+Expected<void> syncFd(int fd, std::string_view call, std::string_view subject)
+{
     if (::fsync(fd) != 0) return systemError(call, subject);
     return {};
 }
 
-int removeLeftovers(const std::filesystem::path &root) {
+int removeLeftovers(const std::filesystem::path &root)
+{
     int removed = 0;
     std::error_code error;
     using Iterator = std::filesystem::recursive_directory_iterator;
@@ -80,7 +86,8 @@ int removeLeftovers(const std::filesystem::path &root) {
 
 }  // namespace
 
-Expected<ObjectStore> ObjectStore::open(const std::filesystem::path &root) {
+Expected<ObjectStore> ObjectStore::open(const std::filesystem::path &root)
+{
     std::error_code error;
     std::filesystem::create_directories(root, error);
     if (error) return fail(ErrorCode::Internal, "cannot make " + root.string() + ": " + error.message(), root.string());
@@ -92,7 +99,8 @@ Expected<ObjectStore> ObjectStore::open(const std::filesystem::path &root) {
     return ObjectStore(std::move(fd));
 }
 
-Expected<void> ObjectStore::checkPart(std::string_view part) {
+Expected<void> ObjectStore::checkPart(std::string_view part)
+{
     const auto refuse = [&](std::string_view rule) -> Expected<void> {
         return fail(ErrorCode::InvalidArgument, "not a usable name: " + std::string(rule), "name");
     };
@@ -106,7 +114,8 @@ Expected<void> ObjectStore::checkPart(std::string_view part) {
     return {};
 }
 
-Expected<void> ObjectStore::checkName(std::string_view name) {
+Expected<void> ObjectStore::checkName(std::string_view name)
+{
     if (name.size() > 1000)
         return fail(ErrorCode::InvalidArgument, "not a usable name: longer than 1000 bytes", "name");
     if (name.empty() || name.back() == '/')
@@ -118,7 +127,8 @@ Expected<void> ObjectStore::checkName(std::string_view name) {
 }
 
 /// The folder that holds `name`, walked part by part so that no link on the way is followed.
-Expected<UniqueFd> ObjectStore::openFolder(std::string_view name, bool make) const {
+Expected<UniqueFd> ObjectStore::openFolder(std::string_view name, bool make) const
+{
     UniqueFd folder(::openat(m_root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return systemError("open", "object folder");
     std::string_view rest = name;
@@ -137,7 +147,8 @@ Expected<UniqueFd> ObjectStore::openFolder(std::string_view name, bool make) con
     return folder;
 }
 
-Expected<void> ObjectStore::write(std::string_view name, std::string_view bytes) {
+Expected<void> ObjectStore::write(std::string_view name, std::string_view bytes)
+{
     if (Expected<void> checked = checkName(name); !checked) return checked;
     Expected<UniqueFd> folder = openFolder(name, true);
     if (!folder) return Unexpected{folder.error()};
@@ -163,7 +174,8 @@ Expected<void> ObjectStore::write(std::string_view name, std::string_view bytes)
     return result;
 }
 
-Expected<std::string> ObjectStore::read(std::string_view name) const {
+Expected<std::string> ObjectStore::read(std::string_view name) const
+{
     if (Expected<void> checked = checkName(name); !checked) return Unexpected{checked.error()};
     const Expected<UniqueFd> folder = openFolder(name, false);
     if (!folder) return Unexpected{folder.error()};
@@ -174,7 +186,8 @@ Expected<std::string> ObjectStore::read(std::string_view name) const {
     return readAll(file.get(), kMaxObject, name);
 }
 
-Expected<void> ObjectStore::remove(std::string_view name) {
+Expected<void> ObjectStore::remove(std::string_view name)
+{
     if (Expected<void> checked = checkName(name); !checked) return checked;
     const Expected<UniqueFd> folder = openFolder(name, false);
     if (!folder && folder.error().code == ErrorCode::NotFound) return {};

@@ -49,7 +49,8 @@ constexpr std::array<Migration, 1> kMigrations{{{1, kFirst}}};
 
 }  // namespace
 
-std::span<const Migration> migrations() {
+std::span<const Migration> migrations()
+{
     return kMigrations;
 }
 

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kKeyBytes = 32;
 
-bool equalInConstantTime(std::string_view a, std::string_view b) {
+bool equalInConstantTime(std::string_view a, std::string_view b)
+{
     if (a.size() != b.size()) return false;
     unsigned different = 0;
     for (std::size_t i = 0; i < a.size(); ++i)
@@ -27,7 +28,8 @@ bool equalInConstantTime(std::string_view a, std::string_view b) {
     return different == 0;
 }
 
-std::string percentEncoded(std::string_view text) {
+std::string percentEncoded(std::string_view text)
+{
     constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
     constexpr std::string_view kHex = "0123456789ABCDEF";
     std::string out;
@@ -42,7 +44,8 @@ std::string percentEncoded(std::string_view text) {
     return out;
 }
 
-Expected<std::string> makeKey(const std::filesystem::path &keyFile) {
+Expected<std::string> makeKey(const std::filesystem::path &keyFile)
+{
     std::array<quint32, kKeyBytes / sizeof(quint32)> words{};
     QRandomGenerator::system()->fillRange(words.data(), static_cast<qsizetype>(words.size()));
     std::string key(reinterpret_cast<const char *>(words.data()), kKeyBytes);
@@ -61,7 +64,8 @@ Expected<std::string> makeKey(const std::filesystem::path &keyFile) {
 
 }  // namespace
 
-Expected<SignedLinks> SignedLinks::open(const std::filesystem::path &keyFile) {
+Expected<SignedLinks> SignedLinks::open(const std::filesystem::path &keyFile)
+{
     UniqueFd file(::open(keyFile.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!file && errno == ENOENT) {
         if (Expected<std::string> made = makeKey(keyFile); !made) return Unexpected{made.error()};
@@ -80,20 +84,23 @@ Expected<SignedLinks> SignedLinks::open(const std::filesystem::path &keyFile) {
     return SignedLinks(std::move(*key));
 }
 
-std::string SignedLinks::signature(std::string_view object, std::string_view expires) const {
+std::string SignedLinks::signature(std::string_view object, std::string_view expires) const
+{
     const std::string text = std::string(expires) + "\n" + std::string(object);
     const QByteArray code = QMessageAuthenticationCode::hash(
         QByteArray::fromStdString(text), QByteArray::fromStdString(m_key), QCryptographicHash::Sha256);
     return code.toHex().toStdString();
 }
 
-std::string SignedLinks::link(std::string_view object, std::int64_t nowSeconds, std::int64_t lifetimeSeconds) const {
+std::string SignedLinks::link(std::string_view object, std::int64_t nowSeconds, std::int64_t lifetimeSeconds) const
+{
     const std::string expires = std::to_string(nowSeconds + lifetimeSeconds);
     return "/files/" + percentEncoded(object) + "?expires=" + expires + "&signature=" + signature(object, expires);
 }
 
 Expected<void> SignedLinks::verify(std::string_view object, std::string_view expires, std::string_view given,
-                                   std::int64_t nowSeconds) const {
+                                   std::int64_t nowSeconds) const
+{
     if (!equalInConstantTime(signature(object, expires), given))
         return fail(ErrorCode::Forbidden, "the link's signature is wrong", "signature");
     std::int64_t time = 0;

@@ -7,11 +7,13 @@
 
 namespace sg {
 
-UniqueFd::~UniqueFd() {
+UniqueFd::~UniqueFd()
+{
     if (m_fd >= 0) ::close(m_fd);
 }
 
-Unexpected systemError(std::string_view call, std::string_view subject) {
+Unexpected systemError(std::string_view call, std::string_view subject)
+{
     const int error = errno;
     ErrorCode code = ErrorCode::Internal;
     if (error == ENOSPC || error == EDQUOT) code = ErrorCode::DiskFull;
@@ -20,7 +22,8 @@ Unexpected systemError(std::string_view call, std::string_view subject) {
                 std::string(subject));
 }
 
-Expected<void> writeAll(int fd, std::string_view bytes, std::string_view subject) {
+Expected<void> writeAll(int fd, std::string_view bytes, std::string_view subject)
+{
     while (!bytes.empty()) {
         const ssize_t written = ::write(fd, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
@@ -30,7 +33,8 @@ Expected<void> writeAll(int fd, std::string_view bytes, std::string_view subject
     return {};
 }
 
-Expected<std::string> readAll(int fd, std::size_t limit, std::string_view subject) {
+Expected<std::string> readAll(int fd, std::size_t limit, std::string_view subject)
+{
     struct stat status {};
     if (::fstat(fd, &status) != 0) return systemError("stat", subject);
     if (!S_ISREG(status.st_mode))

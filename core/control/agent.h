@@ -1,0 +1,64 @@
+#pragma once
+
+#include "core/base/frame.h"
+
+#include <QObject>
+#include <QString>
+#include <QStringList>
+
+#include <memory>
+#include <string>
+
+namespace sg {
+
+struct AgentConfig {
+    QString program;
+    QStringList arguments;
+    int startMs = 120'000;    ///< to the engine's hello; the first start reads a gigabyte of libraries
+    int silenceMs = 120'000;  ///< a run without an event for this long, and for silenceSteps steps, is stuck
+    int silenceSteps = 10;
+    int cancelMs = 60'000;     ///< a cancelled run must have ended by then (or within 3 steps)
+    int backoffFirstMs = 200;  ///< before a new start, doubled with each end that had no finished run before it
+    int backoffMostMs = 10'000;
+    int shutdownMs = 3'000;
+};
+
+/// Keeps one serigraph-engine alive and talks to it (docs/protocol.md): start, version check, restart after a pause,
+/// watchdog. Thread  the io thread.
+class Agent final : public QObject {
+    Q_OBJECT
+public:
+    explicit Agent(AgentConfig config, QObject *parent = nullptr);
+    ~Agent() override;
+
+    void start();
+    /// Ends the engine, politely first. No signal comes after it.
+    void stop();
+    bool ready() const;
+    qint64 processId() const;  ///< 0 when none runs
+
+    /// Starts a run; only when ready(), and one at a time. `run` is new for each attempt.
+    void generate(const std::string &run, const Json &model, const Json &params);
+    void cancel(const std::string &run);
+    /// No more signals for this run; it is cancelled in the engine.
+    void abandon(const std::string &run);
+
+    /// The engine's last lines on stderr.
+    std::string lastLines() const;
+
+Q_SIGNALS:
+    void readyChanged(bool ready);
+    void progressed(const std::string &run, const sg::Json &event);
+    void previewed(const std::string &run, const sg::Frame &frame);
+    void imageArrived(const std::string &run, const sg::Frame &frame);
+    void finished(const std::string &run);
+    void refused(const std::string &run, const sg::Error &error);  ///< the engine's own error event; the engine lives
+    void died(const std::string &run,
+              const sg::Error &error);  ///< the engine ended, was stuck or broke the protocol during this run
+
+private:
+    class Private;
+    std::unique_ptr<Private> d;
+};
+
+}  // namespace sg

@@ -1,0 +1,80 @@
+#include "core/models/model_reader.h"
+
+#include "core/modelfile/model_kind.h"
+#include "core/modelfile/safetensors.h"
+
+#include <charconv>
+#include <utility>
+
+namespace sg {
+namespace {
+
+std::string typeName(ModelKind kind)
+{
+    switch (kind) {
+    case ModelKind::Checkpoint:
+        return "stableDiffusion";
+    case ModelKind::Vae:
+        return "sdVae";
+    default:
+        return std::string(modelKindName(kind));
+    }
+}
+
+/// "512x768"; zeros for anything else.
+std::pair<int, int> parseResolution(std::string_view text)
+{
+    int width = 0, height = 0;
+    const char *end = text.data() + text.size();
+    const auto first = std::from_chars(text.data(), end, width);
+    if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x') return {0, 0};
+    const auto second = std::from_chars(first.ptr + 1, end, height);
+    if (second.ec != std::errc() || second.ptr != end || width < 8 || height < 8 || width > 16384 || height > 16384)
+        return {0, 0};
+    return {width, height};
+}
+
+int nativeSide(BaseFamily family)
+{
+    if (family == BaseFamily::Sd1) return 512;
+    if (family == BaseFamily::Sdxl) return 1024;
+    return 0;
+}
+
+ModelRecord unusable(ModelRecord record, std::string reason)
+{
+    if (record.type.empty()) record.type = "unknown";
+    record.status = "unusable";
+    record.reason = std::move(reason);
+    return record;
+}
+
+}  // namespace
+
+ModelRecord readModelFile(const std::string &path)
+{
+    ModelRecord record;
+    record.path = path;
+    const Expected<ModelFormat> format = modelFormat(std::filesystem::path(path));
+    if (!format) return unusable(std::move(record), format.error().message);
+    if (*format == ModelFormat::Pickle) return unusable(std::move(record), std::string(kPickleRefusal));
+    const Expected<TensorIndex> index = readSafetensors(path);
+    if (!index) return unusable(std::move(record), index.error().message);
+    const ModelDescription description = describeModel(*index);
+    record.type = typeName(description.kind);
+    record.family =
+        description.family == BaseFamily::Unknown ? std::string() : std::string(familyName(description.family));
+    record.status = "unloaded";
+    record.reason = description.reason;
+    record.title = index->meta("modelspec.title");
+    record.description = index->meta("modelspec.description");
+    std::tie(record.nativeWidth, record.nativeHeight) = parseResolution(index->meta("modelspec.resolution"));
+    if (record.nativeWidth == 0) record.nativeWidth = record.nativeHeight = nativeSide(description.family);
+    if (description.kind == ModelKind::Unknown)
+        return unusable(std::move(record), "no known kind of model: " + description.reason);
+    if (description.kind == ModelKind::Checkpoint && description.family == BaseFamily::Other)
+        return unusable(std::move(record), "a family that is not supported yet: " + description.reason);
+    return record;
+}
+
+}  // namespace sg
