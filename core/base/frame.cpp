@@ -67,7 +67,7 @@ bool FrameReader::skipGarbage()
 
 std::optional<Expected<Frame>> FrameReader::next()
 {
-    const bool ready = skipGarbage();
+    const bool ready = m_header || skipGarbage();
     if (m_skipped > 0) {
         const std::string count = std::to_string(m_skipped);
         m_skipped = 0;
@@ -78,16 +78,20 @@ std::optional<Expected<Frame>> FrameReader::next()
     const std::size_t header = readLength(at);
     const std::size_t payload = readLength(at + 4);
     if (pending() < kPrefix + header) return std::nullopt;
-    Expected<Json> parsed = parseJson({at + kPrefix, header});
-    if (!parsed || !hasTypeAndId(*parsed)) {
-        drop(1);
-        skipGarbage();
-        m_skipped = 0;
-        return fail(ErrorCode::InvalidArgument,
-                    parsed ? "the header needs the strings \"type\" and \"id\"" : parsed.error().message, "frame");
+    if (!m_header) {
+        Expected<Json> parsed = parseJson({at + kPrefix, header});
+        if (!parsed || !hasTypeAndId(*parsed)) {
+            drop(1);
+            skipGarbage();
+            m_skipped = 0;
+            return fail(ErrorCode::InvalidArgument,
+                        parsed ? "the header needs the strings \"type\" and \"id\"" : parsed.error().message, "frame");
+        }
+        m_header = std::move(*parsed);
     }
     if (pending() < kPrefix + header + payload) return std::nullopt;
-    Frame frame{std::move(*parsed), std::string(at + kPrefix + header, payload)};
+    Frame frame{std::move(*m_header), std::string(at + kPrefix + header, payload)};
+    m_header.reset();
     drop(kPrefix + header + payload);
     return frame;
 }

@@ -41,6 +41,7 @@ private:
     std::string m_buffer;
     std::size_t m_start = 0;
     std::size_t m_skipped = 0;
+    std::optional<Json> m_header;  ///< of the frame at m_start, read while its payload is still coming
 };
 
 }  // namespace sg

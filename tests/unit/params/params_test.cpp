@@ -1,0 +1,317 @@
+#include "core/params/generation_request.h"
+#include "core/params/param_table.h"
+#include "core/params/param_values.h"
+
+#include <QTest>
+
+#include <limits>
+#include <set>
+
+using namespace sg;
+
+namespace {
+
+const ParamTable &table()
+{
+    return ParamTable::textToImage();
+}
+
+/// The parse of a body with this one field.
+Expected<ParsedParams> parseField(const std::string &key, const Json &value, const ParamTable &rows = table(),
+                                  ParseMode mode = ParseMode::Strict)
+{
+    Json body = Json::object();
+    body[key] = value;
+    return parseParams(body, rows, mode);
+}
+
+bool namesField(const Expected<ParsedParams> &parsed, const std::string &key)
+{
+    return !parsed && parsed.error().code == ErrorCode::InvalidArgument && parsed.error().subject == key &&
+           parsed.error().message.find(key) != std::string::npos;
+}
+
+bool isResolved(const ParamSpec &spec)
+{
+    return spec.key == "sampler_name" || spec.key == "scheduler";
+}
+
+}  // namespace
+
+class ParamsTest final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void rowsAreSound();
+    void boundsOfNumbers();
+    void boundsOfTexts();
+    void choicesAreTheKnownNames();
+    void otherTypesAreRefused();
+    void wholeNumbersMayHaveAFraction();
+    void nullAndAbsentAreTheDefault();
+    void notesAndStrict();
+    void fieldsOfA1111NeedNoNote();
+    void samplerFields();
+    void bodyMustBeAnObject();
+    void pixelsOfATaskAreLimited();
+    void limitsCapRowsAndDefaults();
+    void aNewRowReachesEverything();
+    void jsonRoundTrip();
+    void requestFromValues();
+    void seedsAreResolvedOnce();
+};
+
+void ParamsTest::rowsAreSound()
+{
+    std::set<std::string> keys;
+    std::set<std::string> infotextKeys;
+    for (const ParamSpec &spec : table().specs()) {
+        QVERIFY(keys.insert(spec.key).second);
+        QVERIFY(spec.infotextKey.empty() || infotextKeys.insert(spec.infotextKey).second);
+        QVERIFY2(!spec.label.empty() && spec.help.ends_with('.'), spec.key.c_str());
+        QVERIFY(checkValue(spec, spec.defaultValue).has_value());
+        QVERIFY(checkValue(spec, spec.formValue).has_value());
+        QVERIFY(spec.minimum <= spec.maximum);
+        QVERIFY(table().find(spec.key) == &spec);
+    }
+    QVERIFY(!table().find("nope"));
+    QCOMPARE(std::get<std::int64_t>(table().find("steps")->defaultValue), std::int64_t(50));
+}
+
+void ParamsTest::boundsOfNumbers()
+{
+    // Wide enough that no row's bound is cut by what several fields have to share.
+    for (const ParamSpec &spec : table().specs()) {
+        if (spec.type == ParamType::Integer) {
+            const auto least = static_cast<std::int64_t>(spec.minimum);
+            const auto most = static_cast<std::int64_t>(spec.maximum);
+            for (const std::int64_t good : {least, most}) {
+                const Expected<ParsedParams> parsed = parseField(spec.key, good);
+                QVERIFY2(parsed.has_value(), (spec.key + (parsed ? "" : parsed.error().message)).c_str());
+                QCOMPARE(parsed->values.get<std::int64_t>(spec.key), good);
+            }
+            for (const std::int64_t bad : {least - 1, most + 1, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
+                QVERIFY2(namesField(parseField(spec.key, bad), spec.key), spec.key.c_str());
+            QVERIFY(namesField(parseField(spec.key, std::numeric_limits<std::uint64_t>::max()), spec.key));
+            if (spec.multipleOf > 1) QVERIFY(namesField(parseField(spec.key, least + 1), spec.key));
+        }
+        if (spec.type == ParamType::Number) {
+            for (const double good : {spec.minimum, spec.maximum})
+                QCOMPARE(parseField(spec.key, good)->values.get<double>(spec.key), good);
+            for (const double bad : {std::nextafter(spec.minimum, -1e300), std::nextafter(spec.maximum, 1e300), 1e300, -1e300})
+                QVERIFY2(namesField(parseField(spec.key, bad), spec.key), spec.key.c_str());
+            QVERIFY(!checkValue(spec, std::numeric_limits<double>::quiet_NaN()));
+            QVERIFY(!checkValue(spec, std::numeric_limits<double>::infinity()));
+        }
+    }
+}
+
+void ParamsTest::boundsOfTexts()
+{
+    for (const ParamSpec &spec : table().specs()) {
+        if (spec.type != ParamType::Text && !(spec.type == ParamType::Choice && spec.choices.empty())) continue;
+        const auto most = static_cast<std::size_t>(spec.maximum);
+        QVERIFY(most > 0);
+        QVERIFY(parseField(spec.key, std::string(most, 'x')).has_value());
+        QVERIFY(namesField(parseField(spec.key, std::string(most + 1, 'x')), spec.key));
+        QVERIFY(parseField(spec.key, "").has_value());
+    }
+}
+
+void ParamsTest::choicesAreTheKnownNames()
+{
+    for (const ParamSpec &spec : table().specs()) {
+        if (spec.choices.empty()) continue;
+        for (const std::string &choice : spec.choices)
+            QVERIFY(checkValue(spec, choice).has_value());
+        const Expected<void> bad = checkValue(spec, std::string("nope"));
+        QVERIFY(!bad && bad.error().subject == spec.key);
+    }
+}
+
+void ParamsTest::otherTypesAreRefused()
+{
+    const Json text = "1", flag = true, list = Json::array({1}), object = Json{{"a", 1}}, fraction = 1.5;
+    for (const ParamSpec &spec : table().specs()) {
+        if (isResolved(spec)) continue;
+        std::vector<Json> bad{list, object};
+        if (spec.type != ParamType::Flag) bad.push_back(flag);
+        if (spec.type != ParamType::Text && spec.type != ParamType::Choice) bad.push_back(text);
+        if (spec.type != ParamType::Number) bad.push_back(fraction);
+        if (spec.type == ParamType::Text || spec.type == ParamType::Choice) bad.push_back(1);
+        for (const ParseMode mode : {ParseMode::Lenient, ParseMode::Strict})
+            for (const Json &value : bad)
+                QVERIFY2(namesField(parseField(spec.key, value, table(), mode), spec.key), (spec.key + dumpJson(value)).c_str());
+    }
+}
+
+void ParamsTest::wholeNumbersMayHaveAFraction()
+{
+    QCOMPARE(parseField("steps", 20.0)->values.get<std::int64_t>("steps"), std::int64_t(20));
+    QCOMPARE(parseField("cfg_scale", 7)->values.get<double>("cfg_scale"), 7.0);
+    QVERIFY(namesField(parseField("steps", 20.5), "steps"));
+    QVERIFY(namesField(parseField("seed", 1e18), "seed"));
+    QCOMPARE(parseField("seed", -1.0)->values.get<std::int64_t>("seed"), std::int64_t(-1));
+}
+
+void ParamsTest::nullAndAbsentAreTheDefault()
+{
+    const ParamValues defaults = ParamValues::defaults(table());
+    QVERIFY(parseParams(Json::object(), table(), ParseMode::Strict)->values == defaults);
+    for (const ParamSpec &spec : table().specs()) {
+        const Expected<ParsedParams> parsed = parseField(spec.key, nullptr);
+        QVERIFY2(parsed && parsed->values == defaults && parsed->notes.empty(), spec.key.c_str());
+    }
+}
+
+void ParamsTest::notesAndStrict()
+{
+    const Expected<ParsedParams> lenient = parseField("hr_upscaler", "Latent", table(), ParseMode::Lenient);
+    QVERIFY(lenient.has_value());
+    QCOMPARE(lenient->notes, std::vector<std::string>{"field \"hr_upscaler\" was ignored"});
+    const Expected<ParsedParams> strict = parseField("hr_upscaler", "Latent");
+    QVERIFY(!strict && strict.error().subject == "hr_upscaler");
+    Json many = Json::object();
+    for (int i = 0; i < 500; ++i)
+        many["unknown" + std::to_string(i)] = 1;
+    QCOMPARE(parseParams(many, table())->notes.size(), std::size_t(50));
+    const Expected<ParsedParams> longName = parseField(std::string(10'000, 'n'), 1);
+    QVERIFY(!longName && longName.error().message.size() < 200);
+}
+
+void ParamsTest::fieldsOfA1111NeedNoNote()
+{
+    // What A1111's own clients send in every request, asking for nothing.
+    const Json body{{"prompt", "x"}, {"restore_faces", false}, {"enable_hr", false}, {"s_churn", 0}, {"s_tmin", 0}, {"s_noise", 1},
+                    {"seed_resize_from_h", -1}, {"seed_resize_from_w", -1}, {"styles", Json::array()}, {"script_name", nullptr},
+                    {"override_settings", Json::object()}, {"send_images", true}, {"sampler_index", "Euler a"}, {"tiling", false},
+                    {"alwayson_scripts", Json::object()}, {"denoising_strength", 0}};
+    const Expected<ParsedParams> parsed = parseParams(body, table());
+    QVERIFY(parsed.has_value());
+    QVERIFY2(parsed->notes.empty(), parsed->notes.empty() ? "" : parsed->notes.front().c_str());
+    QCOMPARE(parsed->values.get<std::string>("sampler_name"), std::string("Euler a"));
+}
+
+void ParamsTest::samplerFields()
+{
+    const auto parse = [](const Json &body) { return parseParams(body, table()); };
+    const auto sampler = [&](const Json &body) { return parse(body)->values.get<std::string>("sampler_name"); };
+    const auto schedule = [&](const Json &body) { return parse(body)->values.get<std::string>("scheduler"); };
+    QCOMPARE(sampler({{"sampler_name", "DDIM"}, {"sampler_index", "Euler"}}), std::string("DDIM"));
+    QCOMPARE(sampler({{"sampler_name", nullptr}, {"sampler_index", "Euler a"}}), std::string("Euler a"));
+    QCOMPARE(sampler({{"sampler_name", ""}, {"sampler_index", ""}}), std::string("Euler"));
+    QCOMPARE(sampler({{"sampler_name", "Euler Karras"}}), std::string("Euler"));
+    QCOMPARE(schedule({{"sampler_name", "Euler Karras"}}), std::string("Karras"));
+    QCOMPARE(parse({{"sampler_name", "Nope"}})->notes.size(), std::size_t(1));
+    for (const char *key : {"sampler_name", "sampler_index", "scheduler"})
+        QVERIFY(namesField(parse({{key, 1}}), key));
+    const Expected<ParsedParams> strictSampler = parseField("sampler_name", "Nope");
+    QVERIFY(!strictSampler && strictSampler.error().subject == "sampler_name");
+    const Expected<ParsedParams> strictSchedule = parseField("scheduler", "Nope");
+    QVERIFY(!strictSchedule && strictSchedule.error().subject == "scheduler");
+}
+
+void ParamsTest::bodyMustBeAnObject()
+{
+    for (const Json &body : {Json(), Json(1), Json("x"), Json::array()})
+        QVERIFY(!parseParams(body, table()));
+}
+
+void ParamsTest::pixelsOfATaskAreLimited()
+{
+    const Expected<ParsedParams> parsed = parseParams({{"width", 2048}, {"height", 2048}, {"batch_size", 16}, {"n_iter", 100}}, table());
+    QVERIFY(!parsed);
+    QCOMPARE(parsed.error().subject, std::string("n_iter"));
+    QVERIFY(parsed.error().message.find("6710886400") != std::string::npos);
+    QVERIFY(parseParams({{"width", 2048}, {"height", 2048}, {"batch_size", 16}, {"n_iter", 14}}, table()).has_value());
+}
+
+void ParamsTest::limitsCapRowsAndDefaults()
+{
+    const ParamTable small = table().limited({.side = 67, .steps = 2, .batchSize = 1, .iterations = 1, .pixelsPerTask = 4096});
+    QCOMPARE(small.find("width")->maximum, 64.0);
+    for (const ParamSpec &spec : small.specs()) {
+        QVERIFY2(checkValue(spec, spec.defaultValue).has_value(), spec.key.c_str());
+        QVERIFY2(checkValue(spec, spec.formValue).has_value(), spec.key.c_str());
+    }
+    QVERIFY(parseParams(Json::object(), small, ParseMode::Strict).has_value());
+    QVERIFY(namesField(parseField("width", 72, small), "width"));
+    QVERIFY(namesField(parseField("steps", 3, small), "steps"));
+    QVERIFY(namesField(parseField("batch_size", 2, small), "batch_size"));
+    const ParamTable none = table().limited({.side = 0, .steps = 0, .batchSize = 0, .iterations = 0, .pixelsPerTask = 0});
+    for (const ParamSpec &spec : none.specs())
+        QVERIFY2(checkValue(spec, spec.defaultValue).has_value(), spec.key.c_str());
+    QCOMPARE(table().find("width")->maximum, 2048.0);
+}
+
+void ParamsTest::aNewRowReachesEverything()
+{
+    ParamTable more = table();
+    more.add({.key = "clip_skip", .label = "Clip skip", .help = "How many layers are left out.", .group = ParamGroup::Model,
+              .type = ParamType::Integer, .defaultValue = std::int64_t(1), .formValue = std::int64_t(1), .minimum = 1, .maximum = 12,
+              .unit = {}, .choices = {}, .infotextKey = "Clip skip"});
+    const Expected<ParsedParams> parsed = parseField("clip_skip", 2, more);
+    QVERIFY(parsed.has_value());
+    QVERIFY(parsed->values.toJson(more)["clip_skip"] == 2);
+    QVERIFY(namesField(parseField("clip_skip", 13, more), "clip_skip"));
+    QVERIFY(ParamValues::defaults(more).toJson(more)["clip_skip"] == 1);
+    QVERIFY(!table().find("clip_skip"));
+    QVERIFY(!parseField("clip_skip", 2));
+}
+
+void ParamsTest::jsonRoundTrip()
+{
+    Json body{{"prompt", "\xE6\x98\x9F (x:1.2)"}, {"steps", 20}, {"cfg_scale", 5.5}, {"seed", 9007199254740991}, {"scheduler", "Karras"},
+              {"sampler_name", "Euler a"}, {"width", 128}, {"height", 192}, {"eta", 0.5}};
+    const Expected<ParsedParams> parsed = parseParams(body, table(), ParseMode::Strict);
+    QVERIFY(parsed.has_value());
+    const Json json = parsed->values.toJson(table());
+    for (const auto &[key, value] : body.items())
+        QVERIFY2(json[key] == value, key.c_str());
+    QCOMPARE(json.size(), table().specs().size());
+    const Expected<ParsedParams> again = parseParams(*parseJson(dumpJson(json)), table(), ParseMode::Strict);
+    QVERIFY(again && again->values == parsed->values);
+}
+
+void ParamsTest::requestFromValues()
+{
+    const Expected<ParsedParams> parsed = parseParams({{"prompt", "p"}, {"negative_prompt", "n"}, {"stable_diffusion_model", "m"}, {"steps", 3},
+                                                       {"cfg_scale", 2}, {"width", 64}, {"height", 128}, {"seed", 1}, {"subseed", 2},
+                                                       {"subseed_strength", 0.5}, {"batch_size", 2}, {"n_iter", 3}, {"eta", 0.25},
+                                                       {"sampler_name", "Euler a"}, {"scheduler", "Exponential"}}, table());
+    QVERIFY(parsed.has_value());
+    const GenerationRequest request = GenerationRequest::from(parsed->values);
+    QCOMPARE(request.prompt + request.negativePrompt + request.model, std::string("pnm"));
+    QCOMPARE(request.sampler, std::string("Euler a"));
+    QCOMPARE(request.schedule, std::string("exponential"));
+    QCOMPARE(request.steps, std::int64_t(3));
+    QCOMPARE(request.cfgScale, 2.0);
+    QCOMPARE(request.width, std::int64_t(64));
+    QCOMPARE(request.height, std::int64_t(128));
+    QCOMPARE(request.seed, std::int64_t(1));
+    QCOMPARE(request.subseed, std::int64_t(2));
+    QCOMPARE(request.subseedStrength, 0.5);
+    QCOMPARE(request.imageCount(), std::int64_t(6));
+    QCOMPARE(request.eta, 0.25);
+}
+
+void ParamsTest::seedsAreResolvedOnce()
+{
+    std::set<std::int64_t> seeds;
+    for (int i = 0; i < 100; ++i) {
+        ParamValues values = ParamValues::defaults(table());
+        values.set("subseed", std::int64_t(77));
+        resolveSeeds(values);
+        const auto seed = values.get<std::int64_t>("seed");
+        QVERIFY(seed >= 0 && seed <= 4294967293);
+        QCOMPARE(values.get<std::int64_t>("subseed"), std::int64_t(77));
+        ParamValues again = values;
+        resolveSeeds(again);
+        QVERIFY(again == values);
+        seeds.insert(seed);
+    }
+    QVERIFY(seeds.size() > 95);
+}
+
+QTEST_APPLESS_MAIN(ParamsTest)
+#include "params_test.moc"
