@@ -1,0 +1,132 @@
+"""One step of Stable Diffusion 1.5's UNet on the CPU (batch 2: a CFG pair), ours beside diffusers and OpenVINO.
+
+    packaging/dev.sh bench cpu-step [--sizes 512,256] [--steps 5] [--peers contiguous,openvino]
+
+Every peer runs in a process of its own, beside ours, on the same random fp16 checkpoint, in float32, with the same
+number of threads; steps alternate ours, peer, ours, peer. The first step of each is for warming up and for comparing
+outputs. Beside wall time stands processor time, which other work on the machine disturbs less.
+"""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+from checkpoint import sd15_checkpoint
+from measuring import bench_folder, cpu_seconds, header, summary
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+AGREE = 1e-3  # of the largest value
+PEERS = {  # name: (kind, THP_MEM_ALLOC_ENABLE)
+    "contiguous": ("contiguous", "0"),
+    "contiguous-thp": ("contiguous", "1"),
+    "channels_last": ("channels_last", "0"),
+    "channels_last-thp": ("channels_last", "1"),
+    "openvino": ("openvino", "0"),
+}
+NAMES = {"contiguous": "diffusers as installed", "openvino": "OpenVINO f32"}
+
+
+class Worker:
+    """A process that runs steps on request."""
+
+    def __init__(self, command, thp=None, output="out.f32"):
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"} | ({"THP_MEM_ALLOC_ENABLE": thp} if thp is not None else {})
+        if thp == "0":
+            environment.pop("THP_MEM_ALLOC_ENABLE")
+        self.output = os.path.join(bench_folder(), output)
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        word, _, seconds = self._line().partition(" ")
+        if word != "ready":
+            raise SystemExit(f"{command[0]} did not get ready: {word}")
+        self.load_seconds = float(seconds)
+
+    def _line(self):
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise SystemExit(f"{self.process.args[:3]} ended with {self.process.wait()}")
+        return line
+
+    def step(self, source, side):
+        """(wall seconds, processor seconds)"""
+        before = cpu_seconds(self.process.pid)
+        self.process.stdin.write(f"run {source} {self.output} {side}\n")
+        self.process.stdin.flush()
+        wall = float(self._line())
+        return wall, cpu_seconds(self.process.pid) - before
+
+    def result(self):
+        return np.fromfile(self.output, np.float32)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def make_input(folder, side):
+    path = os.path.join(folder, f"step-input-{side}.f32")
+    rng = np.random.default_rng(side)
+    values = [rng.standard_normal((2, 4, side // 8, side // 8)), rng.standard_normal((2, 77, 768))]
+    np.concatenate([value.ravel() for value in values]).astype(np.float32).tofile(path)
+    return path
+
+
+def compare(ours, peer, name, source, side, steps):
+    """Alternates steps and returns the table's row."""
+    ours.step(source, side)
+    peer.step(source, side)
+    a, b = ours.result(), peer.result()
+    error = float(np.abs(a - b).max() / np.abs(b).max())
+    if not np.isfinite(a).all() or error > AGREE:
+        raise SystemExit(f"{name} at {side}: outputs differ by {error:.1e} of the largest value")
+    mine, theirs = [], []
+    for _ in range(steps):
+        mine.append(ours.step(source, side))
+        theirs.append(peer.step(source, side))
+    wall, cpu = ([[row[i] for row in rows] for rows in (mine, theirs)] for i in (0, 1))
+    ratio = statistics.median(wall[0]) / statistics.median(wall[1])
+    paired = statistics.median(x / y for x, y in zip(*wall))
+    busy = statistics.median(cpu[0]) / statistics.median(cpu[1])
+    print(f"| {side} | {NAMES.get(name, 'diffusers ' + name)} | {summary(wall[0])} | {summary(wall[1])} | {ratio:.2f} | {paired:.2f} | "
+          f"{busy:.2f} | {error:.0e} |", flush=True)
+    return ratio
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", required=True, help="folder with unet_step")
+    parser.add_argument("--sizes", default="512,256")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--peers", default=",".join(PEERS))
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    folder = bench_folder()
+    checkpoint = sd15_checkpoint(folder)
+    inputs = {side: make_input(folder, side) for side in sizes}
+    header(f"UNet step of a random SD1.5 checkpoint, batch 2, float32, {arguments.threads} threads, {arguments.steps} steps each, alternating")
+    ours = Worker([os.path.join(arguments.bin, "unet_step"), checkpoint, str(arguments.threads)], output="ours.f32")
+    print(f"our UNet was loaded in {ours.load_seconds:.1f} s\n")
+    print("| side | peer | ours, s | peer, s | ours / peer | by pairs | by processor time | outputs differ by |\n"
+          "| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    ratios = {}
+    for name in arguments.peers.split(","):
+        kind, thp = PEERS[name]
+        peer = Worker([sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads)], thp, "peer.f32")
+        for side in sizes:
+            ratios[side, name] = compare(ours, peer, name, inputs[side], side, arguments.steps)
+        peer.close()
+    ours.close()
+    print()
+    for side in sizes:
+        diffusers = [ratio for (s, name), ratio in ratios.items() if s == side and name != "openvino"]
+        if (side, "contiguous") in ratios:
+            print(f"{side}: {ratios[side, 'contiguous']:.2f} of diffusers as installed (at most 0.85 is wanted)")
+        if diffusers:
+            print(f"{side}: {max(diffusers):.2f} of the best diffusers that was run (at most 1.00 is wanted)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Runs single UNet steps in a peer, as unet_step does: step_peer.py KIND CHECKPOINT FOLDER THREADS, with KIND
+contiguous, channels_last (diffusers eager) or openvino; lines "run INPUT OUTPUT SIDE" on stdin.
+"""
+import os
+import sys
+import time
+
+import numpy as np
+
+TIMESTEP = 500.0
+
+
+def read(path, side):
+    values = np.fromfile(path, np.float32)
+    count = 2 * 4 * (side // 8) ** 2
+    return values[:count].reshape(2, 4, side // 8, side // 8), values[count:].reshape(2, 77, -1)
+
+
+class Diffusers:
+    def __init__(self, checkpoint, folder, threads, channels_last):
+        import peer_models
+        import torch
+
+        self.torch, self.layout = torch, torch.channels_last if channels_last else torch.contiguous_format
+        torch.set_num_threads(threads)
+        self.unet = peer_models.load_unet(checkpoint, peer_models.write_config(folder)).to(memory_format=self.layout)
+
+    def run(self, x, context, side):
+        torch = self.torch
+        with torch.inference_mode():
+            x = torch.from_numpy(x).contiguous(memory_format=self.layout)
+            context = torch.from_numpy(context)
+            begin = time.perf_counter()
+            y = self.unet(x, torch.tensor(TIMESTEP), encoder_hidden_states=context, return_dict=False)[0]
+            seconds = time.perf_counter() - begin
+        return seconds, y.contiguous().numpy()
+
+
+class OpenVino:
+    """f32, static shapes, compiled anew for each size."""
+
+    def __init__(self, checkpoint, folder, threads):
+        import openvino
+
+        self.threads, self.side, self.core = threads, None, openvino.Core()
+        self.path = os.path.join(folder, "sd15-random-1-unet.xml")
+        if not os.path.exists(self.path):
+            self.convert(openvino, checkpoint, folder)
+
+    def convert(self, openvino, checkpoint, folder):
+        import peer_models
+        import torch
+
+        unet = peer_models.load_unet(checkpoint, peer_models.write_config(folder))
+
+        class Plain(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.unet = unet
+
+            def forward(self, x, t, context):
+                return self.unet(x, t, encoder_hidden_states=context, return_dict=False)[0]
+
+        example = (torch.zeros(2, 4, 32, 32), torch.tensor([TIMESTEP]), torch.zeros(2, 77, 768))
+        with torch.inference_mode():
+            model = openvino.convert_model(Plain(), example_input=example)
+        openvino.save_model(model, self.path, compress_to_fp16=True)  # the weights are fp16 in the checkpoint: no loss
+
+    def prepare(self, side):
+        self.compiled = None
+        model = self.core.read_model(self.path)
+        shapes = ([2, 4, side // 8, side // 8], [1], [2, 77, 768])
+        model.reshape({port: shape for port, shape in zip(model.inputs, shapes)})
+        hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self.threads, "PERFORMANCE_HINT": "LATENCY"}
+        self.compiled, self.side = self.core.compile_model(model, "CPU", hints), side
+
+    def run(self, x, context, side):
+        if side != self.side:
+            self.prepare(side)
+        begin = time.perf_counter()
+        y = self.compiled([x, np.array([TIMESTEP], np.float32), context])[0]
+        return time.perf_counter() - begin, y
+
+
+def main():
+    kind, checkpoint, folder, threads = sys.argv[1:]
+    begin = time.perf_counter()
+    if kind == "openvino":
+        peer = OpenVino(checkpoint, folder, int(threads))
+    else:
+        peer = Diffusers(checkpoint, folder, int(threads), kind == "channels_last")
+    print(f"ready {time.perf_counter() - begin:.3f}", flush=True)
+    for line in sys.stdin:
+        _, source, target, side = line.split()
+        seconds, y = peer.run(*read(source, int(side)), int(side))
+        y.astype(np.float32).tofile(target)
+        print(f"{seconds:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
