@@ -1,0 +1,1104 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="zh_CN">
+<context>
+    <name>Errors</name>
+    <message>
+        <source>This value cannot be used</source>
+        <translation>这个值不能使用</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation>找不到</translation>
+    </message>
+    <message>
+        <source>It exists already</source>
+        <translation>已经存在</translation>
+    </message>
+    <message>
+        <source>Not allowed</source>
+        <translation>不允许</translation>
+    </message>
+    <message>
+        <source>The link has expired</source>
+        <translation>链接已过期</translation>
+    </message>
+    <message>
+        <source>Too large</source>
+        <translation>太大</translation>
+    </message>
+    <message>
+        <source>This file cannot be used</source>
+        <translation>这个文件不能使用</translation>
+    </message>
+    <message>
+        <source>The model&apos;s file has changed on disk</source>
+        <translation>模型文件在磁盘上已被更改</translation>
+    </message>
+    <message>
+        <source>The queue is full; try again later</source>
+        <translation>队列已满，请稍后再试</translation>
+    </message>
+    <message>
+        <source>Interrupted</source>
+        <translation>已中断</translation>
+    </message>
+    <message>
+        <source>The network produced numbers that are not finite</source>
+        <translation>网络产生了非有限的数值</translation>
+    </message>
+    <message>
+        <source>Not enough memory</source>
+        <translation>内存不足</translation>
+    </message>
+    <message>
+        <source>The disk is full</source>
+        <translation>磁盘已满</translation>
+    </message>
+    <message>
+        <source>The engine failed</source>
+        <translation>引擎出错</translation>
+    </message>
+    <message>
+        <source>The server does not answer now</source>
+        <translation>服务器现在没有响应</translation>
+    </message>
+    <message>
+        <source>Something went wrong</source>
+        <translation>出了问题</translation>
+    </message>
+    <message>
+        <source>%1.</source>
+        <translation>%1。</translation>
+    </message>
+    <message>
+        <source>%1: %2</source>
+        <translation>%1：%2</translation>
+    </message>
+</context>
+<context>
+    <name>Format</name>
+    <message>
+        <source>%1 s</source>
+        <translation>%1 秒</translation>
+    </message>
+    <message>
+        <source>%1 min %2 s</source>
+        <translation>%1 分 %2 秒</translation>
+    </message>
+    <message>
+        <source>%1 h %2 min</source>
+        <translation>%1 小时 %2 分</translation>
+    </message>
+    <message>
+        <source>%1 it/s</source>
+        <translation>%1 步/秒</translation>
+    </message>
+    <message>
+        <source>%1 s/it</source>
+        <translation>%1 秒/步</translation>
+    </message>
+</context>
+<context>
+    <name>Options</name>
+    <message>
+        <source>Serigraph: Stable Diffusion on your own machine.</source>
+        <translation>Serigraph：在您自己的电脑上运行 Stable Diffusion。</translation>
+    </message>
+    <message>
+        <source>Folder of database, pictures and settings.</source>
+        <translation>数据库、图片和设置所在的文件夹。</translation>
+    </message>
+    <message>
+        <source>A model folder for this run; may be repeated.</source>
+        <translation>本次运行使用的模型文件夹，可以重复给出。</translation>
+    </message>
+    <message>
+        <source>Use the server at this URL instead of one in this program.</source>
+        <translation>使用此 URL 的服务器，而不是本程序内的服务器。</translation>
+    </message>
+    <message>
+        <source>The token for --connect.</source>
+        <translation>用于 --connect 的令牌。</translation>
+    </message>
+    <message>
+        <source>The first page: generate, models, server or log.</source>
+        <translation>首先显示的页面：generate、models、server 或 log。</translation>
+    </message>
+    <message>
+        <source>Write the window to this PNG file and quit.</source>
+        <translation>把窗口写入此 PNG 文件后退出。</translation>
+    </message>
+    <message>
+        <source>Plain colours instead of pictures, for tests.</source>
+        <translation>用纯色代替图片，供测试使用。</translation>
+    </message>
+</context>
+<context>
+    <name>Parameters</name>
+    <message>
+        <source>Prompt</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>What the picture shows. (word:1.2) weighs more, [word] less.</source>
+        <translation>画面的内容。(词:1.2) 加重，[词] 减轻。</translation>
+    </message>
+    <message>
+        <source>Negative prompt</source>
+        <translation>反向提示词</translation>
+    </message>
+    <message>
+        <source>What the picture should not show.</source>
+        <translation>画面中不应出现的内容。</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>The checkpoint that draws.</source>
+        <translation>用来绘图的检查点。</translation>
+    </message>
+    <message>
+        <source>Sampler</source>
+        <translation>采样器</translation>
+    </message>
+    <message>
+        <source>How noise is taken away, step by step.</source>
+        <translation>逐步去除噪声的方法。</translation>
+    </message>
+    <message>
+        <source>Schedule</source>
+        <translation>调度</translation>
+    </message>
+    <message>
+        <source>How the noise levels are spread over the steps.</source>
+        <translation>噪声强度在各步之间的分布。</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>步数</translation>
+    </message>
+    <message>
+        <source>More steps take longer and change less and less.</source>
+        <translation>步数越多耗时越长，变化越来越小。</translation>
+    </message>
+    <message>
+        <source>CFG scale</source>
+        <translation>CFG 强度</translation>
+    </message>
+    <message>
+        <source>How closely the picture follows the prompt; 1 switches guidance off.</source>
+        <translation>画面遵循提示词的程度；1 表示关闭引导。</translation>
+    </message>
+    <message>
+        <source>Width</source>
+        <translation>宽度</translation>
+    </message>
+    <message>
+        <source>Width of the picture.</source>
+        <translation>图片的宽度。</translation>
+    </message>
+    <message>
+        <source>Height</source>
+        <translation>高度</translation>
+    </message>
+    <message>
+        <source>Height of the picture.</source>
+        <translation>图片的高度。</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>种子</translation>
+    </message>
+    <message>
+        <source>The same seed and parameters give the same picture; -1 takes a new one.</source>
+        <translation>相同的种子和参数得到相同的图片；-1 表示每次取新种子。</translation>
+    </message>
+    <message>
+        <source>Variation seed</source>
+        <translation>变异种子</translation>
+    </message>
+    <message>
+        <source>The seed that a variation moves towards; -1 takes a new one.</source>
+        <translation>变异所趋向的种子；-1 表示取新种子。</translation>
+    </message>
+    <message>
+        <source>Variation strength</source>
+        <translation>变异强度</translation>
+    </message>
+    <message>
+        <source>0 is the seed&apos;s picture, 1 the variation seed&apos;s.</source>
+        <translation>0 为种子的图片，1 为变异种子的图片。</translation>
+    </message>
+    <message>
+        <source>Batch size</source>
+        <translation>每批数量</translation>
+    </message>
+    <message>
+        <source>Pictures computed together.</source>
+        <translation>同时计算的图片数。</translation>
+    </message>
+    <message>
+        <source>Batch count</source>
+        <translation>批次数</translation>
+    </message>
+    <message>
+        <source>How often the batch is repeated.</source>
+        <translation>批次重复的次数。</translation>
+    </message>
+    <message>
+        <source>Eta</source>
+        <translation>Eta</translation>
+    </message>
+    <message>
+        <source>Noise added again at each step; -1 is the sampler&apos;s own: 1 for ancestral ones, 0 for DDIM.</source>
+        <translation>每步重新加入的噪声；-1 为采样器自身的值：祖先采样器为 1，DDIM 为 0。</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>Uniform</source>
+        <translation>均匀</translation>
+    </message>
+    <message>
+        <source>Karras</source>
+        <translation>Karras</translation>
+    </message>
+    <message>
+        <source>Exponential</source>
+        <translation>指数</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::GeneratePage</name>
+    <message>
+        <source>Interrupted</source>
+        <translation>已中断</translation>
+    </message>
+    <message>
+        <source>There is no model yet.</source>
+        <translation>还没有模型。</translation>
+    </message>
+    <message>
+        <source>Connecting…</source>
+        <translation>正在连接…</translation>
+    </message>
+    <message>
+        <source>No picture yet</source>
+        <translation>还没有图片</translation>
+    </message>
+    <message>
+        <source>Press Generate, or Ctrl+Enter in the form.</source>
+        <translation>点击“生成”，或在表单中按 Ctrl+Enter。</translation>
+    </message>
+    <message>
+        <source>No model yet</source>
+        <translation>还没有模型</translation>
+    </message>
+    <message>
+        <source>Pictures are drawn by a checkpoint: a .safetensors file.</source>
+        <translation>图片由检查点绘制，它是一个 .safetensors 文件。</translation>
+    </message>
+    <message>
+        <source>Add a model folder…</source>
+        <translation>添加模型文件夹…</translation>
+    </message>
+    <message>
+        <source>Connecting to the server…</source>
+        <translation>正在连接服务器…</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::LogModel</name>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Level</source>
+        <translation>级别</translation>
+    </message>
+    <message>
+        <source>Part</source>
+        <translation>部分</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>消息</translation>
+    </message>
+    <message>
+        <source>Debug</source>
+        <translation>调试</translation>
+    </message>
+    <message>
+        <source>Info</source>
+        <translation>信息</translation>
+    </message>
+    <message>
+        <source>Warning</source>
+        <translation>警告</translation>
+    </message>
+    <message>
+        <source>Error</source>
+        <translation>错误</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::LogPage</name>
+    <message>
+        <source>Filter lines</source>
+        <translation>筛选日志</translation>
+    </message>
+    <message>
+        <source>Least level</source>
+        <translation>最低级别</translation>
+    </message>
+    <message>
+        <source>Everything</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Information and above</source>
+        <translation>信息及以上</translation>
+    </message>
+    <message>
+        <source>Warnings and errors</source>
+        <translation>警告和错误</translation>
+    </message>
+    <message>
+        <source>Errors only</source>
+        <translation>仅错误</translation>
+    </message>
+    <message>
+        <source>Follow</source>
+        <translation>跟随</translation>
+    </message>
+    <message>
+        <source>Scrolls to each new line.</source>
+        <translation>自动滚动到新的一行。</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy lines</source>
+        <translation>复制日志</translation>
+    </message>
+    <message>
+        <source>Copies the selected lines, or all that are shown.</source>
+        <translation>复制选中的行；未选中时复制显示的所有行。</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>保存…</translation>
+    </message>
+    <message>
+        <source>Save lines</source>
+        <translation>保存日志行</translation>
+    </message>
+    <message>
+        <source>Log</source>
+        <translation>日志</translation>
+    </message>
+    <message>
+        <source>Save log</source>
+        <translation>保存日志</translation>
+    </message>
+    <message>
+        <source>Text (*.log *.txt)</source>
+        <translation>文本 (*.log *.txt)</translation>
+    </message>
+    <message>
+        <source>Saved as %1</source>
+        <translation>已保存为 %1</translation>
+    </message>
+    <message>
+        <source>%1 cannot be written.</source>
+        <translation>无法写入 %1。</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::MainWindow</name>
+    <message>
+        <source>Serigraph</source>
+        <translation>Serigraph</translation>
+    </message>
+    <message>
+        <source>Generate</source>
+        <translation>生成</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
+        <source>Log</source>
+        <translation>日志</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>文件(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Add model &amp;folder…</source>
+        <translation>添加模型文件夹(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Add &amp;model file…</source>
+        <translation>添加模型文件(&amp;M)…</translation>
+    </message>
+    <message>
+        <source>&amp;Save picture…</source>
+        <translation>保存图片(&amp;S)…</translation>
+    </message>
+    <message>
+        <source>&amp;Open output folder</source>
+        <translation>打开输出文件夹(&amp;O)</translation>
+    </message>
+    <message>
+        <source>&amp;Quit</source>
+        <translation>退出(&amp;Q)</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>帮助(&amp;H)</translation>
+    </message>
+    <message>
+        <source>&amp;API of this server</source>
+        <translation>本服务器的 API(&amp;A)</translation>
+    </message>
+    <message>
+        <source>A&amp;bout Serigraph</source>
+        <translation>关于 Serigraph(&amp;B)</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>视图(&amp;V)</translation>
+    </message>
+    <message>
+        <source>&amp;Generate</source>
+        <translation>生成(&amp;G)</translation>
+    </message>
+    <message>
+        <source>&amp;Models</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Server</source>
+        <translation>服务器(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Log</source>
+        <translation>日志(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Theme</source>
+        <translation>主题(&amp;T)</translation>
+    </message>
+    <message>
+        <source>As the &amp;system</source>
+        <translation>跟随系统(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Light</source>
+        <translation>浅色(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Dark</source>
+        <translation>深色(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Save a picture first: its folder is opened then.</source>
+        <translation>请先保存一张图片，然后才能打开它的文件夹。</translation>
+    </message>
+    <message>
+        <source>The folder %1 cannot be opened here.</source>
+        <translation>无法在此打开文件夹 %1。</translation>
+    </message>
+    <message>
+        <source>&lt;h3&gt;Serigraph %1&lt;/h3&gt;&lt;p&gt;Stable Diffusion on your own machine: a window, a server and an engine.&lt;/p&gt;&lt;p&gt;Free software under the GNU General Public License, version 3 or later.&lt;/p&gt;</source>
+        <translation>&lt;h3&gt;Serigraph %1&lt;/h3&gt;&lt;p&gt;在您自己的电脑上运行 Stable Diffusion：窗口、服务器和引擎。&lt;/p&gt;&lt;p&gt;自由软件，采用 GNU 通用公共许可证第 3 版或更高版本。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>About Serigraph</source>
+        <translation>关于 Serigraph</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::MessageBar</name>
+    <message>
+        <source>Close message</source>
+        <translation>关闭消息</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ModelChooser</name>
+    <message>
+        <source>No model yet</source>
+        <translation>还没有模型</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ModelsModel</name>
+    <message>
+        <source>Checkpoint</source>
+        <translation>检查点</translation>
+    </message>
+    <message>
+        <source>VAE</source>
+        <translation>VAE</translation>
+    </message>
+    <message>
+        <source>LoRA</source>
+        <translation>LoRA</translation>
+    </message>
+    <message>
+        <source>ControlNet</source>
+        <translation>ControlNet</translation>
+    </message>
+    <message>
+        <source>Upscaler</source>
+        <translation>放大模型</translation>
+    </message>
+    <message>
+        <source>Embedding</source>
+        <translation>嵌入</translation>
+    </message>
+    <message>
+        <source>Face restorer</source>
+        <translation>人脸修复</translation>
+    </message>
+    <message>
+        <source>Preview decoder</source>
+        <translation>预览解码器</translation>
+    </message>
+    <message>
+        <source>Unknown</source>
+        <translation>未知</translation>
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation>读取中</translation>
+    </message>
+    <message>
+        <source>Loading</source>
+        <translation>加载中</translation>
+    </message>
+    <message>
+        <source>In memory</source>
+        <translation>已在内存</translation>
+    </message>
+    <message>
+        <source>Ready</source>
+        <translation>就绪</translation>
+    </message>
+    <message>
+        <source>Deleted</source>
+        <translation>已删除</translation>
+    </message>
+    <message>
+        <source>Unusable</source>
+        <translation>不可用</translation>
+    </message>
+    <message>
+        <source>Unusable: %1</source>
+        <translation>不可用：%1</translation>
+    </message>
+    <message>
+        <source>Not hashed yet</source>
+        <translation>尚未计算哈希</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Type</source>
+        <translation>类型</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Hash</source>
+        <translation>哈希</translation>
+    </message>
+    <message>
+        <source>Family</source>
+        <translation>系列</translation>
+    </message>
+    <message>
+        <source>Status</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ModelsPage</name>
+    <message>
+        <source>No models yet</source>
+        <translation>还没有模型</translation>
+    </message>
+    <message>
+        <source>Add the folder where your .safetensors files are, or drop it here. Folders of A1111 and ComfyUI work as they are; nothing is changed in them.</source>
+        <translation>添加 .safetensors 文件所在的文件夹，或把它拖到这里。A1111 和 ComfyUI 的文件夹可以直接使用，其中的内容不会被更改。</translation>
+    </message>
+    <message>
+        <source>Add a model folder…</source>
+        <translation>添加模型文件夹…</translation>
+    </message>
+    <message>
+        <source>Filter by name, folder, family or hash</source>
+        <translation>按名称、文件夹、系列或哈希筛选</translation>
+    </message>
+    <message>
+        <source>Filter models</source>
+        <translation>筛选模型</translation>
+    </message>
+    <message>
+        <source>Type</source>
+        <translation>类型</translation>
+    </message>
+    <message>
+        <source>All types</source>
+        <translation>所有类型</translation>
+    </message>
+    <message>
+        <source>Add folder…</source>
+        <translation>添加文件夹…</translation>
+    </message>
+    <message>
+        <source>Add file…</source>
+        <translation>添加文件…</translation>
+    </message>
+    <message>
+        <source>Rescan</source>
+        <translation>重新扫描</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Scanning</source>
+        <translation>扫描</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>在文件夹中显示</translation>
+    </message>
+    <message>
+        <source>Use for generation</source>
+        <translation>用于生成</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>打开</translation>
+    </message>
+    <message>
+        <source>Remove from the list</source>
+        <translation>从列表中移除</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n folder(s)</source>
+        <translation>
+            <numerusform>%n 个文件夹</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Model folders</source>
+        <translation>模型文件夹</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n model(s)</source>
+        <translation>
+            <numerusform>%n 个模型</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%1 of %n model(s)</source>
+        <translation>
+            <numerusform>%n 个模型中的 %1 个</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Scanning… %1</source>
+        <translation>正在扫描… %1</translation>
+    </message>
+    <message>
+        <source>The folder %1 cannot be opened here.</source>
+        <translation>无法在此打开文件夹 %1。</translation>
+    </message>
+    <message>
+        <source>Add a model folder</source>
+        <translation>添加模型文件夹</translation>
+    </message>
+    <message>
+        <source>Add a model file</source>
+        <translation>添加模型文件</translation>
+    </message>
+    <message>
+        <source>Models (*.safetensors);;All files (*)</source>
+        <translation>模型 (*.safetensors);;所有文件 (*)</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::NavRail</name>
+    <message>
+        <source>Pages</source>
+        <translation>页面</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ParamForm</name>
+    <message>
+        <source>Swap width and height</source>
+        <translation>交换宽度和高度</translation>
+    </message>
+    <message>
+        <source>More options</source>
+        <translation>更多选项</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::PicturePanel</name>
+    <message>
+        <source>Zoom out</source>
+        <translation>缩小</translation>
+    </message>
+    <message>
+        <source>Zoom in</source>
+        <translation>放大</translation>
+    </message>
+    <message>
+        <source>Fit into the window</source>
+        <translation>适合窗口</translation>
+    </message>
+    <message>
+        <source>One to one</source>
+        <translation>原始大小</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>保存…</translation>
+    </message>
+    <message>
+        <source>Copy picture</source>
+        <translation>复制图片</translation>
+    </message>
+    <message>
+        <source>Copy parameters</source>
+        <translation>复制参数</translation>
+    </message>
+    <message>
+        <source>Pictures of this session</source>
+        <translation>本次会话的图片</translation>
+    </message>
+    <message>
+        <source>Save picture</source>
+        <translation>保存图片</translation>
+    </message>
+    <message>
+        <source>PNG pictures (*.png)</source>
+        <translation>PNG 图片 (*.png)</translation>
+    </message>
+    <message>
+        <source>Saved as %1</source>
+        <translation>已保存为 %1</translation>
+    </message>
+    <message>
+        <source>The picture was copied</source>
+        <translation>图片已复制</translation>
+    </message>
+    <message>
+        <source>The parameters were copied</source>
+        <translation>参数已复制</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::PictureView</name>
+    <message>
+        <source>Picture</source>
+        <translation>图片</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ProgressPanel</name>
+    <message>
+        <source>Generate</source>
+        <translation>生成</translation>
+    </message>
+    <message>
+        <source>Interrupt</source>
+        <translation>中断</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Draws the picture (Ctrl+Enter). While one is drawn, the next one waits in line.</source>
+        <translation>绘制图片 (Ctrl+Enter)。正在绘制时，下一张会排队等待。</translation>
+    </message>
+    <message>
+        <source>Ends the picture that is drawn now (Esc).</source>
+        <translation>结束正在绘制的图片 (Esc)。</translation>
+    </message>
+    <message>
+        <source>Interrupt all</source>
+        <translation>全部中断</translation>
+    </message>
+    <message>
+        <source>Ends the picture that is drawn now and those that wait (Shift+Esc).</source>
+        <translation>结束正在绘制和等待中的所有图片 (Shift+Esc)。</translation>
+    </message>
+    <message>
+        <source>Progress</source>
+        <translation>进度</translation>
+    </message>
+    <message numerus="yes">
+        <source>Generate (%n in line)</source>
+        <translation>
+            <numerusform>生成（%n 个排队）</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Waiting: %n before it</source>
+        <translation>
+            <numerusform>等待中：前面还有 %n 个</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation>正在开始…</translation>
+    </message>
+    <message>
+        <source>Step %1 of %2</source>
+        <translation>第 %1 步，共 %2 步</translation>
+    </message>
+    <message>
+        <source>%1 left</source>
+        <translation>剩余 %1</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::PromptEdit</name>
+    <message>
+        <source>%1/%2 tokens</source>
+        <translation>%1/%2 词元</translation>
+    </message>
+    <message numerus="yes">
+        <source>The prompt is read in %n part(s) of 75 tokens each.</source>
+        <translation>
+            <numerusform>提示词分为 %n 段读取，每段 75 个词元。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Words are cut into tokens; 75 are read together.</source>
+        <translation>词语被切分为词元，每次读取 75 个。</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ResultList</name>
+    <message>
+        <source>Picture %1: %2</source>
+        <translation>图片 %1：%2</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::SeedField</name>
+    <message>
+        <source>Keep the seed</source>
+        <translation>保留种子</translation>
+    </message>
+    <message>
+        <source>Another seed</source>
+        <translation>换一个种子</translation>
+    </message>
+    <message>
+        <source>Takes another random seed and keeps it.</source>
+        <translation>取另一个随机种子并保留它。</translation>
+    </message>
+    <message>
+        <source>Seed of the picture shown</source>
+        <translation>所示图片的种子</translation>
+    </message>
+    <message>
+        <source>Takes the seed of the picture shown.</source>
+        <translation>使用所示图片的种子。</translation>
+    </message>
+    <message>
+        <source>The seed is kept. Open the lock for a new one with each picture.</source>
+        <translation>种子已锁定。打开锁后，每张图片使用新的种子。</translation>
+    </message>
+    <message>
+        <source>Each picture takes a new seed. Close the lock to keep one.</source>
+        <translation>每张图片使用新的种子。锁上可保留同一个种子。</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::ServerPage</name>
+    <message>
+        <source>Server for other programs</source>
+        <translation>供其他程序使用的服务器</translation>
+    </message>
+    <message>
+        <source>Programs that speak the API of A1111 or of Serigraph can draw pictures here. This window does not need it.</source>
+        <translation>使用 A1111 或 Serigraph API 的程序可以在这里绘图。本窗口不需要它。</translation>
+    </message>
+    <message>
+        <source>Listen</source>
+        <translation>监听</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>127.0.0.1 is reached from this computer only, 0.0.0.0 from every network it is in.</source>
+        <translation>127.0.0.1 只能从本机访问，0.0.0.0 可从本机所在的所有网络访问。</translation>
+    </message>
+    <message>
+        <source>a free one</source>
+        <translation>空闲端口</translation>
+    </message>
+    <message>
+        <source>Port</source>
+        <translation>端口</translation>
+    </message>
+    <message>
+        <source>0 takes a free port.</source>
+        <translation>0 表示使用一个空闲端口。</translation>
+    </message>
+    <message>
+        <source>Everyone who reaches this address can draw pictures, see those of others and fill the disk: there is no login yet.</source>
+        <translation>任何能访问此地址的人都可以绘图、查看他人的图片并占满磁盘：目前还没有登录功能。</translation>
+    </message>
+    <message>
+        <source>Requests answered</source>
+        <translation>已应答的请求</translation>
+    </message>
+    <message>
+        <source>URL</source>
+        <translation>URL</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy URL</source>
+        <translation>复制 URL</translation>
+    </message>
+    <message>
+        <source>Try it in a terminal</source>
+        <translation>在终端中试试</translation>
+    </message>
+    <message>
+        <source>Copy example</source>
+        <translation>复制示例</translation>
+    </message>
+    <message>
+        <source>Example command</source>
+        <translation>示例命令</translation>
+    </message>
+    <message>
+        <source>listening</source>
+        <translation>监听中</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>已关闭</translation>
+    </message>
+    <message>
+        <source>%1 can be reached from other computers, and there is no login yet.</source>
+        <translation>其他电脑可以访问 %1，而目前还没有登录功能。</translation>
+    </message>
+    <message>
+        <source>Listen anyway</source>
+        <translation>仍然监听</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::StatusLine</name>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Engine</source>
+        <translation>引擎</translation>
+    </message>
+    <message>
+        <source>Rate</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>Queue</source>
+        <translation>队列</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
+        <source>no model</source>
+        <translation>没有模型</translation>
+    </message>
+    <message>
+        <source>Model: %1</source>
+        <translation>模型：%1</translation>
+    </message>
+    <message>
+        <source>no connection</source>
+        <translation>未连接</translation>
+    </message>
+    <message>
+        <source>engine ready</source>
+        <translation>引擎就绪</translation>
+    </message>
+    <message>
+        <source>engine starting</source>
+        <translation>引擎启动中</translation>
+    </message>
+    <message>
+        <source>nothing queued</source>
+        <translation>队列为空</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n queued</source>
+        <translation>
+            <numerusform>%n 个排队</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>server on</source>
+        <translation>服务器开启</translation>
+    </message>
+    <message>
+        <source>server off</source>
+        <translation>服务器关闭</translation>
+    </message>
+    <message>
+        <source>Other programs cannot connect.</source>
+        <translation>其他程序无法连接。</translation>
+    </message>
+</context>
+</TS>

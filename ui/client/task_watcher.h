@@ -1,0 +1,52 @@
+#pragma once
+
+#include "ui/client/api_types.h"
+#include "ui/client/event_reader.h"
+
+#include <QImage>
+#include <QObject>
+#include <QPointer>
+#include <QTimer>
+
+class QNetworkReply;
+
+namespace sg::ui {
+
+class ApiClient;
+
+/// Follows one task to its end: by its event stream, and by polling its progress where the stream breaks or is refused.
+/// Previews are decoded in the thread pool, the latest only: a slow window drops frames.
+class TaskWatcher final : public QObject {
+    Q_OBJECT
+public:
+    TaskWatcher(ApiClient &client, QString task, QObject *parent = nullptr);
+    ~TaskWatcher() override;
+
+    const QString &task() const { return m_task; }
+    void start();
+
+Q_SIGNALS:
+    void progressed(const sg::ui::TaskProgressInfo &progress);
+    void previewed(const QImage &preview);
+    void finished(const QString &status);  ///< succeeded, failed or cancelled; once
+
+private:
+    void readStream();
+    void handle(const EventReader::Event &event);
+    void streamEnded();
+    void poll();
+    void report(const TaskProgressInfo &progress);
+    void showPreview(const QByteArray &jpeg);
+    void finish(const QString &status);
+
+    ApiClient &m_client;
+    QString m_task;
+    QPointer<QNetworkReply> m_stream;
+    EventReader m_reader;
+    QTimer m_poll;
+    QByteArray m_nextPreview;
+    bool m_decoding = false;
+    bool m_done = false;
+};
+
+}  // namespace sg::ui

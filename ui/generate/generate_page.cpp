@@ -1,0 +1,172 @@
+#include "ui/generate/generate_page.h"
+
+#include "ui/client/error_text.h"
+#include "ui/generate/model_chooser.h"
+#include "ui/generate/param_form.h"
+#include "ui/generate/picture_actions.h"
+#include "ui/generate/picture_panel.h"
+#include "ui/generate/progress_panel.h"
+#include "ui/widgets/empty_state.h"
+#include "ui/widgets/message_bar.h"
+
+#include <QPushButton>
+#include <QScrollArea>
+#include <QShortcut>
+#include <QSplitter>
+#include <QVBoxLayout>
+
+#include <utility>
+
+namespace sg::ui {
+
+using namespace Qt::Literals::StringLiterals;
+
+namespace {
+constexpr auto kFirstPrompt = "a red star above a blue ring on a white background";
+}
+
+GeneratePage::GeneratePage(ApiClient &client, ParamTable table, QWidget *parent)
+    : QWidget(parent), m_parameters(new ParamModel(std::move(table), this)),
+      m_queue(new GenerationQueue(client, this)), m_splitter(new QSplitter(Qt::Horizontal, this)),
+      m_form(new ParamForm(*m_parameters, this)), m_progress(new ProgressPanel(this)),
+      m_pictures(new PicturePanel(this)), m_messages(new MessageBar(this))
+{
+    m_parameters->set("prompt", std::string(kFirstPrompt), ParamModel::By::Program);
+    makeLayout();
+    wireQueue();
+    connect(m_progress, &ProgressPanel::generateRequested, this, &GeneratePage::generate);
+    connect(m_progress, &ProgressPanel::interruptRequested, this, &GeneratePage::interrupt);
+    connect(m_progress, &ProgressPanel::interruptAllRequested, this, &GeneratePage::interruptAll);
+    connect(m_pictures, &PicturePanel::currentChanged, this, &GeneratePage::showSeed);
+    connect(m_pictures, &PicturePanel::happened, this, &GeneratePage::happened);
+    connect(m_pictures, &PicturePanel::failed, this, &GeneratePage::showError);
+    connect(m_pictures->emptyState(), &EmptyState::actionTriggered, this, [this] {
+        if (m_form->modelChooser()->hasModels()) generate();
+        else Q_EMIT modelsWanted();
+    });
+    connect(m_parameters, &ParamModel::changed, this, [this] {
+        m_form->markInvalid({});
+        refreshObstacle();
+    });
+    connect(m_parameters, &ParamModel::tableChanged, this, [this] {  // the form has been built anew by now
+        if (m_modelsKnown) setModels(std::vector<ModelInfo>(m_models));
+        showSeed();
+    });
+    for (const QKeySequence &keys : {QKeySequence(u"Ctrl+Return"_s), QKeySequence(u"Ctrl+Enter"_s)})
+        connect(new QShortcut(keys, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut), &QShortcut::activated,
+                this, &GeneratePage::generate);
+    connect(new QShortcut(QKeySequence(u"Esc"_s), this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
+            &QShortcut::activated, this, &GeneratePage::interrupt);
+    connect(new QShortcut(QKeySequence(u"Shift+Esc"_s), this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
+            &QShortcut::activated, this, &GeneratePage::interruptAll);
+    refreshObstacle();
+}
+
+void GeneratePage::makeLayout()
+{
+    auto *outer = new QVBoxLayout(this);
+    outer->setContentsMargins(12, 12, 12, 12);
+    outer->setSpacing(8);
+    outer->addWidget(m_messages);
+    outer->addWidget(m_splitter, 1);
+    auto *left = new QWidget(this);
+    auto *column = new QVBoxLayout(left);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    auto *scroll = new QScrollArea(left);
+    scroll->setObjectName(u"formScroll"_s);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(m_form);
+    column->addWidget(scroll, 1);
+    column->addWidget(m_progress);
+    left->setMinimumWidth(320);
+    m_splitter->addWidget(left);
+    m_splitter->addWidget(m_pictures);
+    m_splitter->setStretchFactor(0, 0);
+    m_splitter->setStretchFactor(1, 1);
+    m_splitter->setSizes({400, 800});
+    m_splitter->setChildrenCollapsible(false);
+    m_splitter->setHandleWidth(8);
+}
+
+void GeneratePage::wireQueue()
+{
+    connect(m_queue, &GenerationQueue::pendingChanged, m_progress, &ProgressPanel::setPending);
+    connect(m_queue, &GenerationQueue::progressed, m_progress, &ProgressPanel::setProgress);
+    connect(m_queue, &GenerationQueue::previewed, m_pictures, &PicturePanel::showPreview);
+    connect(m_queue, &GenerationQueue::pictureReady, m_pictures, &PicturePanel::addPicture);
+    connect(m_queue, &GenerationQueue::failed, this, &GeneratePage::showError);
+    connect(m_queue, &GenerationQueue::ended, this, [this](const QString &, const QString &status) {
+        m_pictures->endPreview();
+        if (status == u"cancelled"_s) Q_EMIT happened(tr("Interrupted"));
+    });
+    connect(m_queue, &GenerationQueue::noted, this,
+            [this](const QStringList &notes) { m_messages->showInfo(notes.join(u"; "_s)); });
+}
+
+void GeneratePage::setModels(const std::vector<ModelInfo> &models)
+{
+    m_modelsKnown = true;
+    m_models = models;
+    if (ModelChooser *chooser = m_form->modelChooser()) chooser->setModels(models);
+    refreshObstacle();
+}
+
+void GeneratePage::useModel(const QString &name)
+{
+    if (ModelChooser *chooser = m_form->modelChooser()) chooser->choose(name, ParamModel::By::User);
+}
+
+void GeneratePage::refreshObstacle()
+{
+    const ModelChooser *chooser = m_form->modelChooser();
+    const bool haveModel = chooser && chooser->hasModels();
+    m_progress->setObstacle(haveModel ? QString() : m_modelsKnown ? tr("There is no model yet.") : tr("Connecting…"));
+    EmptyState *empty = m_pictures->emptyState();
+    if (haveModel) {
+        empty->setText(tr("No picture yet"), tr("Press Generate, or Ctrl+Enter in the form."));
+        empty->setAction({});
+    } else if (m_modelsKnown) {
+        empty->setText(tr("No model yet"), tr("Pictures are drawn by a checkpoint: a .safetensors file."));
+        empty->setAction(tr("Add a model folder…"));
+    } else {
+        empty->setText(tr("Connecting to the server…"), {});
+        empty->setAction({});
+    }
+}
+
+void GeneratePage::generate()
+{
+    if (!m_progress->generateButton()->isEnabled()) return;
+    m_messages->hide();
+    m_form->markInvalid({});
+    m_queue->submit(m_parameters->toJson());
+}
+
+void GeneratePage::interrupt()
+{
+    m_queue->interrupt();
+}
+
+void GeneratePage::interruptAll()
+{
+    m_queue->interruptAll();
+}
+
+void GeneratePage::showError(const Error &error)
+{
+    if (error.code == ErrorCode::Cancelled) return;
+    m_messages->showError(errorText(error));
+    m_form->markInvalid(QString::fromStdString(error.subject));
+}
+
+void GeneratePage::showSeed()
+{
+    const Picture *picture = m_pictures->current();
+    m_form->setLastSeed(picture ? seedOf(picture->infotext) : std::nullopt);
+}
+
+}  // namespace sg::ui

@@ -1,0 +1,236 @@
+#include "ui/generate/param_form.h"
+
+#include "ui/generate/model_chooser.h"
+#include "ui/generate/param_binder.h"
+#include "ui/generate/param_texts.h"
+#include "ui/generate/prompt_edit.h"
+#include "ui/generate/seed_field.h"
+#include "ui/widgets/icons.h"
+
+#include <QCheckBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QStyle>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <array>
+
+namespace sg::ui {
+namespace {
+
+using namespace Qt::Literals::StringLiterals;
+
+constexpr std::array kGroupOrder{ParamGroup::Model, ParamGroup::Sampling, ParamGroup::Size, ParamGroup::Seed,
+                                 ParamGroup::Batch};
+constexpr std::array<std::string_view, 3> kRarelyUsed{"eta", "subseed", "subseed_strength"};
+
+bool rarelyUsed(const ParamSpec &spec)
+{
+    return std::find(kRarelyUsed.begin(), kRarelyUsed.end(), spec.key) != kRarelyUsed.end();
+}
+
+bool wantsWholeRow(const ParamSpec &spec)
+{
+    return (spec.type == ParamType::Choice && spec.choices.empty()) || spec.key == "seed";
+}
+
+void setInvalid(QWidget *widget, bool invalid)
+{
+    widget->setProperty("invalid", invalid);
+    widget->style()->unpolish(widget);
+    widget->style()->polish(widget);
+}
+
+QHBoxLayout *makeRow()
+{
+    auto *row = new QHBoxLayout;
+    row->setSpacing(10);
+    return row;
+}
+
+}  // namespace
+
+ParamForm::ParamForm(ParamModel &model, QWidget *parent) : QWidget(parent), m_model(model)
+{
+    auto *outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    build();
+    connect(&m_model, &ParamModel::tableChanged, this, &ParamForm::build);
+}
+
+ModelChooser *ParamForm::modelChooser() const
+{
+    return findChild<ModelChooser *>();
+}
+
+void ParamForm::build()
+{
+    delete m_content;
+    m_editors.clear();
+    m_invalid = nullptr;
+    m_content = new QWidget(this);
+    layout()->addWidget(m_content);
+    auto *column = new QVBoxLayout(m_content);
+    column->setContentsMargins(2, 2, 8, 2);
+    column->setSpacing(8);
+    std::vector<const ParamSpec *> rare;
+    std::vector<const ParamSpec *> prompts;
+    for (const ParamSpec &spec : m_model.table().specs()) {
+        if (spec.group == ParamGroup::Prompt) prompts.push_back(&spec);
+        else if (rarelyUsed(spec)) rare.push_back(&spec);
+    }
+    for (const ParamSpec *spec : prompts) addPrompt(*spec, column);
+    for (const ParamGroup group : kGroupOrder) {
+        std::vector<const ParamSpec *> specs;
+        for (const ParamSpec &spec : m_model.table().specs())
+            if (spec.group == group && !rarelyUsed(spec)) specs.push_back(&spec);
+        addGroup(specs, column);
+    }
+    if (!rare.empty()) addFold(rare, column);
+    column->addStretch(1);
+}
+
+void ParamForm::addPrompt(const ParamSpec &spec, QVBoxLayout *column)
+{
+    if (spec.type != ParamType::Text) {
+        column->addWidget(makeField(spec));
+        return;
+    }
+    auto *header = makeRow();
+    auto *label = new QLabel(labelOf(spec), m_content);
+    auto *counter = new QLabel(m_content);
+    counter->setProperty("role", u"muted"_s);
+    counter->setObjectName(QString::fromStdString(spec.key) + u"Tokens"_s);
+    header->addWidget(label);
+    header->addStretch(1);
+    header->addWidget(counter);
+    auto *edit = static_cast<PromptEdit *>(ParamBinder(m_model).makeEditor(spec, m_content));
+    edit->setVisibleLines(m_editors.isEmpty() ? 5 : 3);
+    edit->setCounter(counter);
+    label->setBuddy(edit);
+    connect(edit, &PromptEdit::filesDropped, this, &ParamForm::filesDropped);
+    m_editors.insert(QString::fromStdString(spec.key), edit);
+    auto *box = new QVBoxLayout;
+    box->setSpacing(3);
+    box->addLayout(header);
+    box->addWidget(edit);
+    column->addLayout(box, m_editors.size() == 1 ? 3 : 2);
+}
+
+QWidget *ParamForm::makeField(const ParamSpec &spec)
+{
+    auto *field = new QWidget(m_content);
+    auto *column = new QVBoxLayout(field);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(3);
+    QWidget *editor = ParamBinder(m_model).makeEditor(spec, field);
+    m_editors.insert(QString::fromStdString(spec.key), editor);
+    if (!qobject_cast<QCheckBox *>(editor)) {
+        auto *label = new QLabel(labelOf(spec), field);
+        label->setBuddy(editor);
+        label->setToolTip(helpOf(spec));
+        column->addWidget(label);
+    }
+    if (spec.key == "seed") {
+        m_seed = new SeedField(m_model, editor, field);
+        m_seed->setLastSeed(m_lastSeed);
+        column->addWidget(m_seed);
+    } else {
+        column->addWidget(editor);
+    }
+    return field;
+}
+
+void ParamForm::addGroup(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column)
+{
+    QHBoxLayout *row = nullptr;
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+        if (specs[i]->key == "width" && i + 1 < specs.size() && specs[i + 1]->key == "height") {
+            column->addWidget(makeSizeRow(*specs[i], *specs[i + 1]));
+            ++i;
+            row = nullptr;
+        } else if (wantsWholeRow(*specs[i])) {
+            column->addWidget(makeField(*specs[i]));
+            row = nullptr;
+        } else if (row) {
+            row->addWidget(makeField(*specs[i]), 1);
+            row = nullptr;
+        } else {
+            row = makeRow();
+            row->addWidget(makeField(*specs[i]), 1);
+            column->addLayout(row);
+            if (i + 1 == specs.size() || wantsWholeRow(*specs[i + 1])) row->addStretch(1);
+        }
+    }
+}
+
+QWidget *ParamForm::makeSizeRow(const ParamSpec &width, const ParamSpec &height)
+{
+    auto *holder = new QWidget(m_content);
+    auto *row = makeRow();
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(4);
+    holder->setLayout(row);
+    auto *swap = new QToolButton(holder);
+    swap->setIcon(icon(u"swap"_s));
+    swap->setProperty("role", u"tool"_s);
+    swap->setAccessibleName(tr("Swap width and height"));
+    swap->setToolTip(tr("Swap width and height"));
+    swap->setFocusPolicy(Qt::StrongFocus);
+    connect(swap, &QToolButton::clicked, this, [this] {
+        const auto held = m_model.get<std::int64_t>("width");
+        m_model.set("width", m_model.get<std::int64_t>("height"));
+        m_model.set("height", held);
+    });
+    row->addWidget(makeField(width), 1);
+    row->addWidget(swap, 0, Qt::AlignBottom);
+    row->addWidget(makeField(height), 1);
+    setTabOrder(editor(u"width"_s), swap);
+    setTabOrder(swap, editor(u"height"_s));
+    return holder;
+}
+
+void ParamForm::addFold(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column)
+{
+    m_foldButton = new QToolButton(m_content);
+    m_foldButton->setText(tr("More options"));
+    m_foldButton->setAccessibleName(tr("More options"));
+    m_foldButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_foldButton->setCheckable(true);
+    m_foldButton->setIcon(icon(u"chevron-right"_s));
+    m_foldButton->setProperty("role", u"tool"_s);
+    m_foldButton->setFocusPolicy(Qt::StrongFocus);
+    m_fold = new QWidget(m_content);
+    auto *inner = new QVBoxLayout(m_fold);
+    inner->setContentsMargins(0, 0, 0, 0);
+    inner->setSpacing(8);
+    addGroup(specs, inner);
+    m_fold->hide();
+    connect(m_foldButton, &QToolButton::toggled, this, [this](bool open) {
+        m_fold->setVisible(open);
+        m_foldButton->setIcon(icon(open ? u"chevron-down"_s : u"chevron-right"_s));
+    });
+    column->addWidget(m_foldButton);
+    column->addWidget(m_fold);
+}
+
+bool ParamForm::markInvalid(const QString &key)
+{
+    if (m_invalid) setInvalid(m_invalid, false);
+    m_invalid = m_editors.value(key);
+    if (!m_invalid) return false;
+    if (m_fold && m_fold->isAncestorOf(m_invalid)) m_foldButton->setChecked(true);
+    setInvalid(m_invalid, true);
+    m_invalid->setFocus(Qt::OtherFocusReason);
+    return true;
+}
+
+void ParamForm::setLastSeed(std::optional<std::int64_t> seed)
+{
+    m_lastSeed = seed;
+    if (m_seed) m_seed->setLastSeed(seed);
+}
+
+}  // namespace sg::ui

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "ui/generate/param_model.h"
+
+#include <QHash>
+#include <QWidget>
+
+#include <optional>
+#include <vector>
+
+class QToolButton;
+class QVBoxLayout;
+
+namespace sg::ui {
+
+class ModelChooser;
+class SeedField;
+
+/// The form of the Generate page, built from the parameter table: group after group, two fields in a row, rarely used ones folded away.
+/// A row that is added to the table appears in its group without code here.
+class ParamForm final : public QWidget {
+    Q_OBJECT
+public:
+    explicit ParamForm(ParamModel &model, QWidget *parent = nullptr);
+
+    QWidget *editor(const QString &key) const { return m_editors.value(key); }
+    ModelChooser *modelChooser() const;
+
+    /// Marks the field that an error is about (and unfolds and focuses it); an unknown key marks none. Empty takes the mark away.
+    bool markInvalid(const QString &key);
+    void setLastSeed(std::optional<std::int64_t> seed);
+
+Q_SIGNALS:
+    void filesDropped(const QStringList &paths);
+
+private:
+    void build();
+    void addPrompt(const ParamSpec &spec, QVBoxLayout *column);
+    QWidget *makeField(const ParamSpec &spec);
+    void addGroup(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column);
+    QWidget *makeSizeRow(const ParamSpec &width, const ParamSpec &height);
+    void addFold(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column);
+
+    ParamModel &m_model;
+    QWidget *m_content = nullptr;
+    QWidget *m_fold = nullptr;
+    QToolButton *m_foldButton = nullptr;
+    SeedField *m_seed = nullptr;
+    QHash<QString, QWidget *> m_editors;
+    QWidget *m_invalid = nullptr;
+    std::optional<std::int64_t> m_lastSeed;
+};
+
+}  // namespace sg::ui

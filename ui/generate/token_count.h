@@ -1,0 +1,16 @@
+#pragma once
+
+#include <QString>
+
+namespace sg::ui {
+
+/// How much of the text encoder's rows a prompt fills.
+struct TokenCount {
+    int tokens = 0;
+    int capacity = 75;  ///< 75 for each chunk in use
+};
+
+/// Thread  any; the first call reads the vocabulary (tens of milliseconds), so not the main one.
+TokenCount countPromptTokens(const QString &prompt);
+
+}  // namespace sg::ui

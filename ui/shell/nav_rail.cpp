@@ -1,0 +1,48 @@
+#include "ui/shell/nav_rail.h"
+
+#include "ui/widgets/icons.h"
+
+#include <QButtonGroup>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace sg::ui {
+
+using namespace Qt::Literals::StringLiterals;
+
+NavRail::NavRail(QWidget *parent) : QWidget(parent), m_column(new QVBoxLayout(this)), m_buttons(new QButtonGroup(this))
+{
+    setObjectName(u"rail"_s);
+    setAttribute(Qt::WA_StyledBackground);
+    setAccessibleName(tr("Pages"));
+    m_column->setContentsMargins(6, 10, 6, 10);
+    m_column->setSpacing(4);
+    m_column->addStretch(1);
+    m_buttons->setExclusive(true);
+    connect(m_buttons, &QButtonGroup::idClicked, this, &NavRail::chosen);
+}
+
+void NavRail::addPage(const QString &iconName, const QString &name, const QString &keys)
+{
+    auto *button = new QToolButton(this);
+    button->setIcon(icon(iconName));
+    button->setIconSize({24, 24});
+    button->setText(name);
+    button->setToolButtonStyle(Qt::ToolButtonTextUnderIcon);
+    button->setCheckable(true);
+    button->setFocusPolicy(Qt::StrongFocus);
+    button->setAccessibleName(name);
+    button->setToolTip(u"%1 (%2)"_s.arg(name, keys));
+    button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    button->setMinimumWidth(72);
+    const int page = static_cast<int>(m_buttons->buttons().size());
+    m_buttons->addButton(button, page);
+    m_column->insertWidget(page, button);
+}
+
+void NavRail::setCurrent(int page)
+{
+    if (QAbstractButton *button = m_buttons->button(page)) button->setChecked(true);
+}
+
+}  // namespace sg::ui
