@@ -30,7 +30,8 @@ struct Arguments {
 const char *const kUsage = "usage: serigraph-engine [--null [--null-step-ms N]] [--threads N] [--device cpu|cuda:N]\n"
                            "Reads framed requests on stdin and writes framed events on stdout (docs/protocol.md).\n";
 
-std::optional<int> number(std::string_view text) {
+std::optional<int> number(std::string_view text)
+{
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > 1'000'000) return std::nullopt;
@@ -38,7 +39,8 @@ std::optional<int> number(std::string_view text) {
 }
 
 /// The arguments, or the one that is wrong.
-std::optional<std::string> parse(int count, char **words, Arguments &arguments) {
+std::optional<std::string> parse(int count, char **words, Arguments &arguments)
+{
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
         if (word == "--null") {
@@ -62,7 +64,8 @@ std::optional<std::string> parse(int count, char **words, Arguments &arguments) 
 }
 
 /// A private copy of `fd`, which itself then leads to `replacement`: no library can read or write a frame.
-int takeOver(int fd, int replacement) {
+int takeOver(int fd, int replacement)
+{
     const int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (own < 0 || dup2(replacement, fd) < 0) return -1;
     return own;
@@ -70,7 +73,8 @@ int takeOver(int fd, int replacement) {
 
 }  // namespace
 
-int main(int count, char **words) {
+int main(int count, char **words)
+{
     Arguments arguments;
     for (int i = 1; i < count; ++i) {
         const std::string_view word = words[i];

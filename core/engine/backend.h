@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/expected.h"
-#include "core/base/image.h"
+#include "core/diffusion/pipeline/generation_sink.h"
 #include "core/params/generation_request.h"
 
 #include <cstdint>
@@ -28,29 +28,6 @@ struct LoadReport {
 struct ResidentModel {
     std::string path;
     std::uint64_t bytes = 0;
-};
-
-/// Where a task stands after a sampler step or a decoded picture.
-struct StepProgress {
-    std::int64_t step = 0;  ///< of the running batch, 1…steps
-    std::int64_t steps = 0;
-    double sigma = 0;
-    std::int64_t image = 0;   ///< index of the batch's first picture
-    std::int64_t images = 0;  ///< of the whole task
-    double fraction = 0;      ///< of the whole task, 0…1
-    bool sampled = true;      ///< false: a picture was decoded, not a step made
-};
-
-/// Receives what a running task produces.
-/// Thread  called by the thread that computes; must not throw.
-class GenerationSink {
-public:
-    virtual ~GenerationSink() = default;
-    virtual void progress(const StepProgress &progress) = 0;
-    /// Whether a preview made now would be sent; asked before one is computed.
-    virtual bool previewDue() = 0;
-    virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;
-    virtual void image(std::int64_t index, Image picture) = 0;
 };
 
 /// What computes: torch, or nothing (null).

@@ -8,7 +8,8 @@
 namespace sg::engine {
 namespace {
 
-std::filesystem::path findModule() {
+std::filesystem::path findModule()
+{
     std::error_code ignored;
     const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
     const std::filesystem::path installed = folder / ".." / "lib" / "serigraph" / "serigraph-torch.so";
@@ -16,13 +17,15 @@ std::filesystem::path findModule() {
 }
 
 /// Defaults that the user's own environment overrides.
-void prepareEnvironment() {
+void prepareEnvironment()
+{
     setenv("THP_MEM_ALLOC_ENABLE", "1", 0);  // big tensors in huge pages: fresh 4 KiB pages are slow
 }
 
 }  // namespace
 
-Expected<std::unique_ptr<Backend>> loadTorchBackend(const BackendOptions &options) {
+Expected<std::unique_ptr<Backend>> loadTorchBackend(const BackendOptions &options)
+{
     prepareEnvironment();
     const std::filesystem::path path = findModule();
     void *module = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);

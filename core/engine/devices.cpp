@@ -8,7 +8,8 @@
 namespace sg::engine {
 namespace {
 
-Device cpu() {
+Device cpu()
+{
     Device device{.id = "cpu", .name = "CPU", .kind = "cpu"};
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);) {
@@ -23,12 +24,14 @@ Device cpu() {
 }
 
 template <class Function>
-Function *symbol(void *library, const char *name) {
+Function *symbol(void *library, const char *name)
+{
     return reinterpret_cast<Function *>(dlsym(library, name));
 }
 
 /// The driver's own C interface: it needs neither a toolkit nor torch.
-void appendGpus(std::vector<Device> &devices) {
+void appendGpus(std::vector<Device> &devices)
+{
     if (access("/dev/nvidia0", F_OK) != 0) return;
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!driver) return;
@@ -50,7 +53,8 @@ void appendGpus(std::vector<Device> &devices) {
 
 }  // namespace
 
-std::vector<Device> listDevices() {
+std::vector<Device> listDevices()
+{
     std::vector<Device> devices{cpu()};
     appendGpus(devices);
     return devices;

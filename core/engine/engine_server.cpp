@@ -25,23 +25,27 @@ constexpr std::chrono::seconds kPatience{5};
 
 EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory)
     : m_inFd(inFd), m_wakeFd(eventfd(0, EFD_CLOEXEC)), m_factory(std::move(factory)),
-      m_outbox(outFd, [this] { wakeReader(); }) {
+      m_outbox(outFd, [this] { wakeReader(); })
+{
     if (m_wakeFd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-EngineServer::~EngineServer() {
+EngineServer::~EngineServer()
+{
     finish();
     m_outbox.closeWithin(std::chrono::hours(1));
     ::close(m_wakeFd);
 }
 
-void EngineServer::wakeReader() {
+void EngineServer::wakeReader()
+{
     const std::uint64_t one = 1;
     // The counter of an eventfd takes it, or is already above zero: either way the reader wakes.
     [[maybe_unused]] const ssize_t written = ::write(m_wakeFd, &one, sizeof one);
 }
 
-int EngineServer::run() {
+int EngineServer::run()
+{
     const bool usable = startBackend();
     if (usable) readLoop();
     finish();
@@ -50,7 +54,8 @@ int EngineServer::run() {
     return status;
 }
 
-bool EngineServer::startBackend() {
+bool EngineServer::startBackend()
+{
     m_worker = std::thread([this] { compute(); });
     const std::vector<Device> devices = listDevices();
     std::unique_lock lock(m_mutex);
@@ -64,7 +69,8 @@ bool EngineServer::startBackend() {
     return true;
 }
 
-void EngineServer::readLoop() {
+void EngineServer::readLoop()
+{
     std::string buffer(kReadSize, '\0');
     while (!m_stopping) {
         pollfd waits[2] = {{m_inFd, POLLIN, 0}, {m_wakeFd, POLLIN, 0}};
@@ -88,7 +94,8 @@ void EngineServer::readLoop() {
     }
 }
 
-void EngineServer::handle(const Frame &frame) {
+void EngineServer::handle(const Frame &frame)
+{
     const Json &header = frame.header;
     const auto type = header.at("type").get<std::string>();
     const auto id = header.at("id").get<std::string>();
@@ -117,13 +124,15 @@ void EngineServer::handle(const Frame &frame) {
     }
 }
 
-void EngineServer::generate(const Json &header, const std::string &id) {
+void EngineServer::generate(const Json &header, const std::string &id)
+{
     Expected<GenerateMessage> message = parseGenerate(header);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }
 
-void EngineServer::addJob(Job job) {
+void EngineServer::addJob(Job job)
+{
     std::unique_lock lock(m_mutex);
     const auto same = [&](const Job &other) { return other.id == job.id; };
     if ((m_running && same(*m_running)) || std::any_of(m_jobs.begin(), m_jobs.end(), same))
@@ -137,7 +146,8 @@ void EngineServer::addJob(Job job) {
     m_changed.notify_all();
 }
 
-void EngineServer::cancel(const Json &header, const std::string &id) {
+void EngineServer::cancel(const Json &header, const std::string &id)
+{
     const auto task = header.find("task");
     if (task == header.end() || !task->is_string())
         return m_outbox.send(errorEvent(id, {ErrorCode::InvalidArgument, "task must be the id of a request", "task"}));
@@ -156,7 +166,8 @@ void EngineServer::cancel(const Json &header, const std::string &id) {
     m_outbox.send(event("done", id));
 }
 
-void EngineServer::answerStatus(const std::string &id) {
+void EngineServer::answerStatus(const std::string &id)
+{
     Json json = event("status", id);
     {
         const std::lock_guard lock(m_mutex);
@@ -175,7 +186,8 @@ void EngineServer::answerStatus(const std::string &id) {
 
 /// Cancels what runs, drops what waits and ends the computing thread; a step that does not end in time ends with the
 /// process.
-void EngineServer::finish() {
+void EngineServer::finish()
+{
     if (!m_worker.joinable()) return;
     std::unique_lock lock(m_mutex);
     m_closing = true;
@@ -193,7 +205,8 @@ void EngineServer::finish() {
     m_worker.join();
 }
 
-void EngineServer::compute() {
+void EngineServer::compute()
+{
     Expected<std::unique_ptr<Backend>> backend = m_factory();
     {
         const std::lock_guard lock(m_mutex);
@@ -227,7 +240,8 @@ void EngineServer::compute() {
     m_changed.notify_all();
 }
 
-Json EngineServer::runJob(const Job &job) {
+Json EngineServer::runJob(const Job &job)
+{
     if (job.kind == JobKind::Generate) return runGenerate(job);
     if (job.kind == JobKind::Unload) {
         m_backend->unload(job.path);
@@ -245,7 +259,8 @@ Json EngineServer::runJob(const Job &job) {
     return json;
 }
 
-Json EngineServer::runGenerate(const Job &job) {
+Json EngineServer::runGenerate(const Job &job)
+{
     TaskSink sink(job.id, job.message, m_outbox);
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());

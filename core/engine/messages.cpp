@@ -8,13 +8,15 @@ namespace sg::engine {
 namespace {
 
 /// The engine's own bounds are wide: what an installation allows was checked where the task was accepted.
-const ParamTable &engineTable() {
+const ParamTable &engineTable()
+{
     static const ParamTable table = ParamTable::textToImage().limited(
         {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
     return table;
 }
 
-Expected<std::string> textField(const Json &object, const char *key, const std::string &subject, bool required) {
+Expected<std::string> textField(const Json &object, const char *key, const std::string &subject, bool required)
+{
     const auto it = object.find(key);
     if (it == object.end() || it->is_null()) {
         if (required) return fail(ErrorCode::InvalidArgument, subject + " is missing", subject);
@@ -26,7 +28,8 @@ Expected<std::string> textField(const Json &object, const char *key, const std::
 
 }  // namespace
 
-Expected<ModelRef> parseModel(const Json &header) {
+Expected<ModelRef> parseModel(const Json &header)
+{
     const auto it = header.find("model");
     if (it == header.end() || !it->is_object())
         return fail(ErrorCode::InvalidArgument, "model must be an object with a path", "model");
@@ -46,7 +49,8 @@ Expected<ModelRef> parseModel(const Json &header) {
     return model;
 }
 
-Expected<GenerateMessage> parseGenerate(const Json &header) {
+Expected<GenerateMessage> parseGenerate(const Json &header)
+{
     GenerateMessage message;
     Expected<ModelRef> model = parseModel(header);
     if (!model) return Unexpected{model.error()};
@@ -66,7 +70,8 @@ Expected<GenerateMessage> parseGenerate(const Json &header) {
     return message;
 }
 
-Expected<std::optional<std::string>> parseUnload(const Json &header) {
+Expected<std::optional<std::string>> parseUnload(const Json &header)
+{
     const auto it = header.find("model");
     if (it == header.end() || it->is_null()) return std::nullopt;
     Expected<ModelRef> model = parseModel(header);
@@ -74,11 +79,13 @@ Expected<std::optional<std::string>> parseUnload(const Json &header) {
     return std::move(model->path);
 }
 
-Json event(std::string_view type, std::string_view id) {
+Json event(std::string_view type, std::string_view id)
+{
     return {{"type", type}, {"id", id}};
 }
 
-Json errorEvent(std::string_view id, const Error &error) {
+Json errorEvent(std::string_view id, const Error &error)
+{
     Json json = event("error", id);
     json["code"] = errorName(error.code);
     json["message"] = error.message;
@@ -86,7 +93,8 @@ Json errorEvent(std::string_view id, const Error &error) {
     return json;
 }
 
-Json helloEvent(std::string_view id, const std::vector<Device> &devices) {
+Json helloEvent(std::string_view id, const std::vector<Device> &devices)
+{
     Json json = event("hello", id);
     json["version"] = version();
     json["protocol"] = kProtocolVersion;

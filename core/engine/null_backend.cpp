@@ -10,7 +10,8 @@ namespace {
 constexpr std::int64_t kPreviewFactor = 8;
 
 /// False when the task was cancelled meanwhile.
-bool rest(std::chrono::milliseconds duration, const std::stop_token &stop) {
+bool rest(std::chrono::milliseconds duration, const std::stop_token &stop)
+{
     if (duration.count() > 0) {
         std::mutex mutex;
         std::condition_variable_any wake;
@@ -22,7 +23,8 @@ bool rest(std::chrono::milliseconds duration, const std::stop_token &stop) {
 
 }  // namespace
 
-Image plainPicture(std::int64_t width, std::int64_t height, std::int64_t seed) {
+Image plainPicture(std::int64_t width, std::int64_t height, std::int64_t seed)
+{
     Image picture(static_cast<int>(width), static_cast<int>(height), 3);
     const auto mixed = static_cast<std::uint64_t>(seed) * 0x9e3779b97f4a7c15u;
     for (std::size_t i = 0; i < picture.pixels.size(); ++i)
@@ -30,7 +32,8 @@ Image plainPicture(std::int64_t width, std::int64_t height, std::int64_t seed) {
     return picture;
 }
 
-Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token) {
+Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token)
+{
     std::error_code ignored;
     const std::uintmax_t size = std::filesystem::file_size(model.path, ignored);
     const std::uint64_t bytes = ignored ? 0 : size;
@@ -41,7 +44,8 @@ Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token) {
 }
 
 Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
-                                     std::stop_token stop) {
+                                     std::stop_token stop)
+{
     if (Expected<LoadReport> loaded = load(model, stop); !loaded) return Unexpected{loaded.error()};
     const auto steps = static_cast<double>(request.steps * request.iterations);
     StepProgress at{.steps = request.steps, .images = request.imageCount()};
@@ -66,12 +70,14 @@ Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequ
     return {};
 }
 
-void NullBackend::unload(const std::optional<std::string> &path) {
+void NullBackend::unload(const std::optional<std::string> &path)
+{
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_models, [&](const ResidentModel &model) { return !path || model.path == *path; });
 }
 
-std::vector<ResidentModel> NullBackend::residentModels() const {
+std::vector<ResidentModel> NullBackend::residentModels() const
+{
     const std::lock_guard lock(m_mutex);
     return m_models;
 }

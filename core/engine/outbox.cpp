@@ -2,7 +2,9 @@
 
 #include "core/base/frame.h"
 #include "core/base/log.h"
-#include "core/engine/picture_bytes.h"
+#include "core/picture/infotext.h"
+#include "core/picture/jpeg_codec.h"
+#include "core/picture/png_codec.h"
 
 #include <unistd.h>
 
@@ -16,7 +18,8 @@ namespace {
 constexpr int kMaxWaitingPictures = 8;
 constexpr int kPreviewQuality = 85;
 
-bool writeAll(int fd, std::string_view bytes) {
+bool writeAll(int fd, std::string_view bytes)
+{
     while (!bytes.empty()) {
         const ssize_t written = ::write(fd, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
@@ -28,19 +31,23 @@ bool writeAll(int fd, std::string_view bytes) {
 
 }  // namespace
 
-Outbox::Outbox(int fd, std::function<void()> onBroken) : m_fd(fd), m_onBroken(std::move(onBroken)) {
+Outbox::Outbox(int fd, std::function<void()> onBroken) : m_fd(fd), m_onBroken(std::move(onBroken))
+{
     m_thread = std::thread([this] { run(); });
 }
 
-Outbox::~Outbox() {
+Outbox::~Outbox()
+{
     if (!closeWithin(std::chrono::hours(1))) std::terminate();
 }
 
-void Outbox::send(Json header) {
+void Outbox::send(Json header)
+{
     push({Kind::Event, std::move(header), {}, {}});
 }
 
-void Outbox::sendPreview(Json header, Image picture) {
+void Outbox::sendPreview(Json header, Image picture)
+{
     {
         const std::lock_guard lock(m_mutex);
         const auto waiting =
@@ -50,7 +57,8 @@ void Outbox::sendPreview(Json header, Image picture) {
     push({Kind::Preview, std::move(header), std::move(picture), {}});
 }
 
-void Outbox::sendPicture(Json header, Image picture, std::string parameters) {
+void Outbox::sendPicture(Json header, Image picture, std::string parameters)
+{
     std::unique_lock lock(m_mutex);
     m_changed.wait(lock, [this] { return m_pictures < kMaxWaitingPictures || m_broken; });
     ++m_pictures;
@@ -58,7 +66,8 @@ void Outbox::sendPicture(Json header, Image picture, std::string parameters) {
     push({Kind::Picture, std::move(header), std::move(picture), std::move(parameters)});
 }
 
-void Outbox::push(Item item) {
+void Outbox::push(Item item)
+{
     {
         const std::lock_guard lock(m_mutex);
         if (m_broken) return;
@@ -67,7 +76,8 @@ void Outbox::push(Item item) {
     m_changed.notify_all();
 }
 
-bool Outbox::closeWithin(std::chrono::milliseconds patience) {
+bool Outbox::closeWithin(std::chrono::milliseconds patience)
+{
     if (!m_thread.joinable()) return true;
     std::unique_lock lock(m_mutex);
     m_closing = true;
@@ -78,14 +88,17 @@ bool Outbox::closeWithin(std::chrono::milliseconds patience) {
     return true;
 }
 
-bool Outbox::writeItem(const Item &item) {
+bool Outbox::writeItem(const Item &item)
+{
     if (item.kind == Kind::Event) return writeAll(m_fd, encodeFrame(item.header));
-    return writeAll(m_fd,
-                    encodeFrame(item.header, item.kind == Kind::Preview ? jpegBytes(item.picture, kPreviewQuality)
-                                                                        : pngBytes(item.picture, item.parameters)));
+    if (item.kind == Kind::Preview)
+        return writeAll(m_fd, encodeFrame(item.header, encodeJpeg(item.picture, kPreviewQuality)));
+    const std::vector<TextChunk> texts{{std::string(kInfotextKeyword), item.parameters}};
+    return writeAll(m_fd, encodeFrame(item.header, encodePng(item.picture, texts)));
 }
 
-void Outbox::run() {
+void Outbox::run()
+{
     std::unique_lock lock(m_mutex);
     while (!m_broken) {
         m_changed.wait(lock, [this] { return !m_items.empty() || m_closing; });

@@ -6,7 +6,8 @@
 
 namespace sg::engine {
 
-ProcessMemory processMemory() {
+ProcessMemory processMemory()
+{
     ProcessMemory memory;
     std::ifstream file("/proc/self/status");
     for (std::string line; std::getline(file, line);) {

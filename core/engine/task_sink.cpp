@@ -1,11 +1,19 @@
 #include "core/engine/task_sink.h"
 
-#include "core/engine/picture_bytes.h"
+#include "core/params/samplers.h"
+#include "core/picture/infotext.h"
 
 #include <utility>
 
 namespace sg::engine {
 namespace {
+
+std::string scheduleLabel(const GenerationRequest &request)
+{
+    const SamplerSpec *sampler = findSampler(request.sampler);
+    const ScheduleSpec *schedule = findSchedule(request.schedule);
+    return sampler && schedule && sampler->usesSchedule ? effectiveSchedule(*sampler, *schedule).label : std::string();
+}
 
 constexpr std::chrono::milliseconds kPreviewInterval{250};
 constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
@@ -13,13 +21,17 @@ constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 }  // namespace
 
 TaskSink::TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox)
-    : m_id(std::move(id)), m_message(message), m_outbox(outbox) {}
+    : m_id(std::move(id)), m_message(message), m_outbox(outbox)
+{
+}
 
-double TaskSink::seconds() const {
+double TaskSink::seconds() const
+{
     return std::chrono::duration<double>(Clock::now() - m_start).count();
 }
 
-void TaskSink::progress(const StepProgress &progress) {
+void TaskSink::progress(const StepProgress &progress)
+{
     const Clock::time_point now = Clock::now();
     if (progress.sampled) {
         const double last = std::chrono::duration<double>(now - m_lastStep).count();
@@ -39,11 +51,13 @@ void TaskSink::progress(const StepProgress &progress) {
     m_outbox.send(std::move(json));
 }
 
-bool TaskSink::previewDue() {
+bool TaskSink::previewDue()
+{
     return m_message.previews && Clock::now() - m_lastPreview >= kPreviewInterval;
 }
 
-void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture) {
+void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture)
+{
     m_lastPreview = Clock::now();
     Json json = event("preview", m_id);
     json["step"] = step;
@@ -54,19 +68,27 @@ void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture) {
     m_outbox.sendPreview(std::move(json), std::move(picture));
 }
 
-void TaskSink::image(std::int64_t index, Image picture) {
+void TaskSink::image(std::int64_t index, Image picture)
+{
     ++m_images;
     const GenerationRequest &request = m_message.request;
-    std::string infotext = infotextOf(m_message, index);
+    std::string text = infotext({.values = m_message.values,
+                                 .table = ParamTable::textToImage(),
+                                 .modelName = m_message.model.name,
+                                 .modelHash = m_message.model.hash,
+                                 .seed = request.imageSeed(index),
+                                 .subseed = request.imageSubseed(index),
+                                 .scheduleLabel = scheduleLabel(request),
+                                 .version = {}});
     Json json = event("image", m_id);
     json["index"] = index;
     json["seed"] = request.imageSeed(index);
     json["subseed"] = request.imageSubseed(index);
     json["width"] = picture.width;
     json["height"] = picture.height;
-    json["infotext"] = infotext;
+    json["infotext"] = text;
     json["format"] = "png";
-    m_outbox.sendPicture(std::move(json), std::move(picture), std::move(infotext));
+    m_outbox.sendPicture(std::move(json), std::move(picture), std::move(text));
 }
 
 }  // namespace sg::engine

@@ -45,7 +45,8 @@ inline int runCases(int count, char **names)
     int ran = 0;
     for (const Case &test : cases()) {
         bool chosen = count < 2;
-        for (int i = 1; i < count; ++i) chosen = chosen || test.name == names[i];
+        for (int i = 1; i < count; ++i)
+            chosen = chosen || test.name == names[i];
         if (!chosen) continue;
         ++ran;
         const int before = failures();
@@ -69,6 +70,8 @@ inline int runCases(int count, char **names)
     [[maybe_unused]] static const bool added_##name = sg::test::addCase(#name, name);                                  \
     static void name()
 
+// torch's headers bring a CHECK of their own, which ends the process.
+#undef CHECK
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
         if (!(condition)) sg::test::failed(__FILE__, __LINE__, #condition);                                            \

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/base/image.h"
+
+#include <cstdint>
+
+namespace sg {
+
+/// Where a task stands after a sampler step or a decoded picture.
+struct StepProgress {
+    std::int64_t step = 0;  ///< of the running batch, 1…steps
+    std::int64_t steps = 0;
+    double sigma = 0;         ///< the noise level that the step left
+    std::int64_t image = 0;   ///< index of the batch's first picture
+    std::int64_t images = 0;  ///< of the whole task
+    double fraction = 0;      ///< of the whole task, 0…1
+    bool sampled = true;      ///< false: a picture was decoded, not a step made
+};
+
+/// Receives what a running task produces. Thread  called by the thread that computes; must not throw.
+class GenerationSink {
+public:
+    virtual ~GenerationSink() = default;
+    virtual void progress(const StepProgress &progress) = 0;
+    /// Whether a preview made now would be sent; asked before one is computed.
+    virtual bool previewDue() = 0;
+    virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;
+    virtual void image(std::int64_t index, Image picture) = 0;
+};
+
+}  // namespace sg

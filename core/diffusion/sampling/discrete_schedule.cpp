@@ -1,0 +1,69 @@
+#include "core/diffusion/sampling/discrete_schedule.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+namespace sg::sampling {
+namespace {
+
+constexpr int kLevels = 1000;
+constexpr double kBetaStart = 0.00085;
+constexpr double kBetaEnd = 0.012;
+
+std::vector<float> stableDiffusionAlphas()
+{
+    std::vector<float> alphas;
+    alphas.reserve(kLevels);
+    const double first = std::sqrt(kBetaStart);
+    const double last = std::sqrt(kBetaEnd);
+    double product = 1;
+    for (int i = 0; i < kLevels; ++i) {
+        const double root = first + (last - first) * i / (kLevels - 1);
+        product *= 1 - root * root;
+        alphas.push_back(static_cast<float>(product));
+    }
+    return alphas;
+}
+
+}  // namespace
+
+bool isUsableSchedule(const std::vector<float> &alphasCumprod)
+{
+    const auto outside = [](float alpha) { return !(alpha > 0 && alpha < 1); };
+    return alphasCumprod.size() >= 2 && std::none_of(alphasCumprod.begin(), alphasCumprod.end(), outside) &&
+           std::is_sorted(alphasCumprod.rbegin(), alphasCumprod.rend());
+}
+
+DiscreteSchedule::DiscreteSchedule() : DiscreteSchedule(stableDiffusionAlphas()) {}
+
+DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasCumprod(std::move(alphasCumprod))
+{
+    assert(isUsableSchedule(m_alphasCumprod));
+    for (const float alpha : m_alphasCumprod) {
+        m_sigmas.push_back(std::sqrt((1.0f - alpha) / alpha));
+        m_logSigmas.push_back(std::log(m_sigmas.back()));
+    }
+}
+
+float DiscreteSchedule::sigmaToT(float sigma) const
+{
+    const float wanted = std::log(sigma);
+    const auto above = std::upper_bound(m_logSigmas.begin(), m_logSigmas.end(), wanted);
+    const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(size()) - 2;
+    const auto low = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(above - m_logSigmas.begin() - 1, 0, last));
+    const float weight = (m_logSigmas[low] - wanted) / (m_logSigmas[low] - m_logSigmas[low + 1]);
+    const float clamped = std::clamp(weight, 0.0f, 1.0f);
+    return (1 - clamped) * static_cast<float>(low) + clamped * static_cast<float>(low + 1);
+}
+
+float DiscreteSchedule::tToSigma(float t) const
+{
+    const float bounded = std::clamp(t, 0.0f, static_cast<float>(size() - 1));
+    const auto low = static_cast<std::size_t>(std::floor(bounded));
+    const auto high = static_cast<std::size_t>(std::ceil(bounded));
+    const float weight = bounded - std::floor(bounded);
+    return std::exp((1 - weight) * m_logSigmas[low] + weight * m_logSigmas[high]);
+}
+
+}  // namespace sg::sampling
