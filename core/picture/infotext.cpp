@@ -59,12 +59,17 @@ std::string valueText(const ParamValue &value)
     return std::visit(Printer{}, value);
 }
 
+bool isBlank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
+
 /// A1111 quotes what holds a comma, a colon or a line end; the rest here is what its reader would otherwise change.
 bool needsQuotes(std::string_view text)
 {
-    if (text.find_first_of(",:\n\r") != std::string_view::npos) return true;
-    return !text.empty() && (text.front() == '"' || text.front() == ' ' || text.back() == ' ' || text.front() == '\t' ||
-                             text.back() == '\t');
+    if (text.empty()) return false;
+    return text.find_first_of(",:\n\r") != std::string_view::npos || text.front() == '"' || isBlank(text.front()) ||
+           isBlank(text.back());
 }
 
 class Writer {
@@ -133,11 +138,6 @@ private:
     const InfotextFacts &m_facts;
     std::string m_line;
 };
-
-bool isBlank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
-}
 
 std::string_view trimmed(std::string_view text)
 {

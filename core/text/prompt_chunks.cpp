@@ -94,11 +94,13 @@ Expected<PromptChunks> chunkPrompt(std::string_view prompt)
         else
             for (const std::int32_t token : clipTokens(piece.text))
                 chunker.add(token, static_cast<float>(piece.weight));
-        if (chunker.tokenCount() > kMaxPromptTokens)
-            return fail(ErrorCode::TooLarge, "the prompt has more than " + std::to_string(kMaxPromptTokens) + " tokens",
-                        "prompt");
+        if (chunker.tokenCount() > kMaxPromptTokens) break;
     }
-    return chunker.take();
+    PromptChunks chunks = chunker.take();
+    if (chunks.tokenCount > kMaxPromptTokens)
+        return fail(ErrorCode::TooLarge, "the prompt has more than " + std::to_string(kMaxPromptTokens) + " tokens",
+                    "prompt");
+    return chunks;
 }
 
 Expected<std::int64_t> countTokens(std::string_view prompt)

@@ -23,8 +23,10 @@ Got readAll(std::string_view bytes, std::size_t piece)
     for (std::size_t at = 0; at < bytes.size(); at += piece) {
         reader.feed(bytes.substr(at, piece));
         while (auto next = reader.next()) {
-            if (*next) got.frames.push_back(std::move(**next));
-            else ++got.errors;
+            if (*next)
+                got.frames.push_back(std::move(**next));
+            else
+                ++got.errors;
         }
     }
     return got;
@@ -84,7 +86,8 @@ void FrameTest::roundTrip()
 
 void FrameTest::garbageIsSkippedAndReportedOnce()
 {
-    const std::string stream = "hello, this is no frame" + encodeFrame(kHeader, "x") + "more of it" + encodeFrame(kHeader, "y");
+    const std::string stream =
+        "hello, this is no frame" + encodeFrame(kHeader, "x") + "more of it" + encodeFrame(kHeader, "y");
     FrameReader reader;
     reader.feed(stream);
     auto first = reader.next();
@@ -105,7 +108,8 @@ void FrameTest::garbageIsSkippedAndReportedOnce()
 
 void FrameTest::headerWithoutTypeOrIdIsAnError()
 {
-    for (const Json &header : {Json{{"type", "a"}}, Json{{"id", "a"}}, Json{{"type", 1}, {"id", "a"}}, Json{{"type", "a"}, {"id", nullptr}}}) {
+    for (const Json &header : {Json{{"type", "a"}}, Json{{"id", "a"}}, Json{{"type", 1}, {"id", "a"}},
+                               Json{{"type", "a"}, {"id", nullptr}}}) {
         const Got got = readAll(encodeFrame(header, "payload") + encodeFrame(kHeader), 5);
         QVERIFY(got.errors >= 1);
         QCOMPARE(got.frames.size(), std::size_t(1));
@@ -132,7 +136,11 @@ void FrameTest::impossibleLengthsAreGarbage()
                 bytes.push_back(static_cast<char>(value >> (8 * i)));
         return bytes + "{\"type\":\"a\",\"id\":\"b\"}";
     };
-    for (const auto &[header, payload] : {std::pair(0u, 0u), {1u, 0u}, {kMaxFrameHeader + 1u, 0u}, {0xffffffffu, 0u}, {21u, 0xffffffffu},
+    for (const auto &[header, payload] : {std::pair(0u, 0u),
+                                          {1u, 0u},
+                                          {kMaxFrameHeader + 1u, 0u},
+                                          {0xffffffffu, 0u},
+                                          {21u, 0xffffffffu},
                                           {21u, static_cast<unsigned>(kMaxFramePayload) + 1u}}) {
         const Got got = readAll(prefixed(static_cast<std::uint32_t>(header), payload) + encodeFrame(kHeader), 64);
         QVERIFY(got.errors >= 1);
@@ -155,7 +163,8 @@ void FrameTest::randomBytesNeverHideAFrame()
         std::string noise(random() % 200, '\0');
         for (char &c : noise)
             c = static_cast<char>(random() % 256);
-        // A frame of 3 bytes is too short to be swallowed as the payload of a random prefix that looks like one: the tail decides.
+        // A frame of 3 bytes is too short to be swallowed as the payload of a random prefix that looks like one: the
+        // tail decides.
         const Got got = readAll(noise + encodeFrame(kHeader, "tail"), 1 + random() % 50);
         QVERIFY(got.frames.size() == 1 || noise.find('{') != std::string::npos);
         if (!got.frames.empty()) QCOMPARE(got.frames.back().payload, std::string("tail"));

@@ -44,7 +44,9 @@ void JsonTest::refuses_data()
 {
     QTest::addColumn<QByteArray>("text");
     QTest::addColumn<QByteArray>("rule");
-    const auto row = [](const char *name, const QByteArray &text, const char *rule) { QTest::newRow(name) << text << QByteArray(rule); };
+    const auto row = [](const char *name, const QByteArray &text, const char *rule) {
+        QTest::newRow(name) << text << QByteArray(rule);
+    };
     row("nothing", "", "byte");
     row("only blanks", "  ", "byte");
     row("two values", "1 2", "byte 3");

@@ -215,7 +215,8 @@ void ValuesTest::utf8_data()
     QTest::addColumn<QByteArray>("text");
     QTest::addColumn<bool>("good");
     QTest::newRow("ASCII") << QByteArray("abc\x7f") << true;
-    QTest::newRow("two, three and four bytes") << QByteArray("\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf") << true;
+    QTest::newRow("two, three and four bytes")
+        << QByteArray("\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf") << true;
     QTest::newRow("overlong two") << QByteArray("\xc1\xbf") << false;
     QTest::newRow("overlong three") << QByteArray("\xe0\x9f\xbf") << false;
     QTest::newRow("overlong four") << QByteArray("\xf0\x8f\xbf\xbf") << false;

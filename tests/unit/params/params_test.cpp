@@ -90,7 +90,8 @@ void ParamsTest::boundsOfNumbers()
                 QVERIFY2(parsed.has_value(), (spec.key + (parsed ? "" : parsed.error().message)).c_str());
                 QCOMPARE(parsed->values.get<std::int64_t>(spec.key), good);
             }
-            for (const std::int64_t bad : {least - 1, most + 1, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
+            for (const std::int64_t bad : {least - 1, most + 1, std::numeric_limits<std::int64_t>::min(),
+                                           std::numeric_limits<std::int64_t>::max()})
                 QVERIFY2(namesField(parseField(spec.key, bad), spec.key), spec.key.c_str());
             QVERIFY(namesField(parseField(spec.key, std::numeric_limits<std::uint64_t>::max()), spec.key));
             if (spec.multipleOf > 1) QVERIFY(namesField(parseField(spec.key, least + 1), spec.key));
@@ -98,7 +99,8 @@ void ParamsTest::boundsOfNumbers()
         if (spec.type == ParamType::Number) {
             for (const double good : {spec.minimum, spec.maximum})
                 QCOMPARE(parseField(spec.key, good)->values.get<double>(spec.key), good);
-            for (const double bad : {std::nextafter(spec.minimum, -1e300), std::nextafter(spec.maximum, 1e300), 1e300, -1e300})
+            for (const double bad :
+                 {std::nextafter(spec.minimum, -1e300), std::nextafter(spec.maximum, 1e300), 1e300, -1e300})
                 QVERIFY2(namesField(parseField(spec.key, bad), spec.key), spec.key.c_str());
             QVERIFY(!checkValue(spec, std::numeric_limits<double>::quiet_NaN()));
             QVERIFY(!checkValue(spec, std::numeric_limits<double>::infinity()));
@@ -141,7 +143,8 @@ void ParamsTest::otherTypesAreRefused()
         if (spec.type == ParamType::Text || spec.type == ParamType::Choice) bad.push_back(1);
         for (const ParseMode mode : {ParseMode::Lenient, ParseMode::Strict})
             for (const Json &value : bad)
-                QVERIFY2(namesField(parseField(spec.key, value, table(), mode), spec.key), (spec.key + dumpJson(value)).c_str());
+                QVERIFY2(namesField(parseField(spec.key, value, table(), mode), spec.key),
+                         (spec.key + dumpJson(value)).c_str());
     }
 }
 
@@ -182,10 +185,22 @@ void ParamsTest::notesAndStrict()
 void ParamsTest::fieldsOfA1111NeedNoNote()
 {
     // What A1111's own clients send in every request, asking for nothing.
-    const Json body{{"prompt", "x"}, {"restore_faces", false}, {"enable_hr", false}, {"s_churn", 0}, {"s_tmin", 0}, {"s_noise", 1},
-                    {"seed_resize_from_h", -1}, {"seed_resize_from_w", -1}, {"styles", Json::array()}, {"script_name", nullptr},
-                    {"override_settings", Json::object()}, {"send_images", true}, {"sampler_index", "Euler a"}, {"tiling", false},
-                    {"alwayson_scripts", Json::object()}, {"denoising_strength", 0}};
+    const Json body{{"prompt", "x"},
+                    {"restore_faces", false},
+                    {"enable_hr", false},
+                    {"s_churn", 0},
+                    {"s_tmin", 0},
+                    {"s_noise", 1},
+                    {"seed_resize_from_h", -1},
+                    {"seed_resize_from_w", -1},
+                    {"styles", Json::array()},
+                    {"script_name", nullptr},
+                    {"override_settings", Json::object()},
+                    {"send_images", true},
+                    {"sampler_index", "Euler a"},
+                    {"tiling", false},
+                    {"alwayson_scripts", Json::object()},
+                    {"denoising_strength", 0}};
     const Expected<ParsedParams> parsed = parseParams(body, table());
     QVERIFY(parsed.has_value());
     QVERIFY2(parsed->notes.empty(), parsed->notes.empty() ? "" : parsed->notes.front().c_str());
@@ -219,7 +234,8 @@ void ParamsTest::bodyMustBeAnObject()
 
 void ParamsTest::pixelsOfATaskAreLimited()
 {
-    const Expected<ParsedParams> parsed = parseParams({{"width", 2048}, {"height", 2048}, {"batch_size", 16}, {"n_iter", 100}}, table());
+    const Expected<ParsedParams> parsed =
+        parseParams({{"width", 2048}, {"height", 2048}, {"batch_size", 16}, {"n_iter", 100}}, table());
     QVERIFY(!parsed);
     QCOMPARE(parsed.error().subject, std::string("n_iter"));
     QVERIFY(parsed.error().message.find("6710886400") != std::string::npos);
@@ -228,7 +244,8 @@ void ParamsTest::pixelsOfATaskAreLimited()
 
 void ParamsTest::limitsCapRowsAndDefaults()
 {
-    const ParamTable small = table().limited({.side = 67, .steps = 2, .batchSize = 1, .iterations = 1, .pixelsPerTask = 4096});
+    const ParamTable small =
+        table().limited({.side = 67, .steps = 2, .batchSize = 1, .iterations = 1, .pixelsPerTask = 4096});
     QCOMPARE(small.find("width")->maximum, 64.0);
     for (const ParamSpec &spec : small.specs()) {
         QVERIFY2(checkValue(spec, spec.defaultValue).has_value(), spec.key.c_str());
@@ -238,7 +255,8 @@ void ParamsTest::limitsCapRowsAndDefaults()
     QVERIFY(namesField(parseField("width", 72, small), "width"));
     QVERIFY(namesField(parseField("steps", 3, small), "steps"));
     QVERIFY(namesField(parseField("batch_size", 2, small), "batch_size"));
-    const ParamTable none = table().limited({.side = 0, .steps = 0, .batchSize = 0, .iterations = 0, .pixelsPerTask = 0});
+    const ParamTable none =
+        table().limited({.side = 0, .steps = 0, .batchSize = 0, .iterations = 0, .pixelsPerTask = 0});
     for (const ParamSpec &spec : none.specs())
         QVERIFY2(checkValue(spec, spec.defaultValue).has_value(), spec.key.c_str());
     QCOMPARE(table().find("width")->maximum, 2048.0);
@@ -247,9 +265,18 @@ void ParamsTest::limitsCapRowsAndDefaults()
 void ParamsTest::aNewRowReachesEverything()
 {
     ParamTable more = table();
-    more.add({.key = "clip_skip", .label = "Clip skip", .help = "How many layers are left out.", .group = ParamGroup::Model,
-              .type = ParamType::Integer, .defaultValue = std::int64_t(1), .formValue = std::int64_t(1), .minimum = 1, .maximum = 12,
-              .unit = {}, .choices = {}, .infotextKey = "Clip skip"});
+    more.add({.key = "clip_skip",
+              .label = "Clip skip",
+              .help = "How many layers are left out.",
+              .group = ParamGroup::Model,
+              .type = ParamType::Integer,
+              .defaultValue = std::int64_t(1),
+              .formValue = std::int64_t(1),
+              .minimum = 1,
+              .maximum = 12,
+              .unit = {},
+              .choices = {},
+              .infotextKey = "Clip skip"});
     const Expected<ParsedParams> parsed = parseField("clip_skip", 2, more);
     QVERIFY(parsed.has_value());
     QVERIFY(parsed->values.toJson(more)["clip_skip"] == 2);
@@ -261,8 +288,15 @@ void ParamsTest::aNewRowReachesEverything()
 
 void ParamsTest::jsonRoundTrip()
 {
-    Json body{{"prompt", "\xE6\x98\x9F (x:1.2)"}, {"steps", 20}, {"cfg_scale", 5.5}, {"seed", 9007199254740991}, {"scheduler", "Karras"},
-              {"sampler_name", "Euler a"}, {"width", 128}, {"height", 192}, {"eta", 0.5}};
+    Json body{{"prompt", "\xE6\x98\x9F (x:1.2)"},
+              {"steps", 20},
+              {"cfg_scale", 5.5},
+              {"seed", 9007199254740991},
+              {"scheduler", "Karras"},
+              {"sampler_name", "Euler a"},
+              {"width", 128},
+              {"height", 192},
+              {"eta", 0.5}};
     const Expected<ParsedParams> parsed = parseParams(body, table(), ParseMode::Strict);
     QVERIFY(parsed.has_value());
     const Json json = parsed->values.toJson(table());
@@ -275,10 +309,22 @@ void ParamsTest::jsonRoundTrip()
 
 void ParamsTest::requestFromValues()
 {
-    const Expected<ParsedParams> parsed = parseParams({{"prompt", "p"}, {"negative_prompt", "n"}, {"stable_diffusion_model", "m"}, {"steps", 3},
-                                                       {"cfg_scale", 2}, {"width", 64}, {"height", 128}, {"seed", 1}, {"subseed", 2},
-                                                       {"subseed_strength", 0.5}, {"batch_size", 2}, {"n_iter", 3}, {"eta", 0.25},
-                                                       {"sampler_name", "Euler a"}, {"scheduler", "Exponential"}}, table());
+    const Expected<ParsedParams> parsed = parseParams({{"prompt", "p"},
+                                                       {"negative_prompt", "n"},
+                                                       {"stable_diffusion_model", "m"},
+                                                       {"steps", 3},
+                                                       {"cfg_scale", 2},
+                                                       {"width", 64},
+                                                       {"height", 128},
+                                                       {"seed", 1},
+                                                       {"subseed", 2},
+                                                       {"subseed_strength", 0.5},
+                                                       {"batch_size", 2},
+                                                       {"n_iter", 3},
+                                                       {"eta", 0.25},
+                                                       {"sampler_name", "Euler a"},
+                                                       {"scheduler", "Exponential"}},
+                                                      table());
     QVERIFY(parsed.has_value());
     const GenerationRequest request = GenerationRequest::from(parsed->values);
     QCOMPARE(request.prompt + request.negativePrompt + request.model, std::string("pnm"));

@@ -53,8 +53,8 @@ void SamplersTest::resolution_data()
     QTest::addColumn<QString>("resolvedSchedule");
     QTest::addColumn<int>("notes");
     const auto row = [](const char *sampler, const char *schedule, const char *becomes, const char *with, int notes) {
-        QTest::addRow("%s | %s", sampler, schedule)
-            << QString::fromUtf8(sampler) << QString::fromUtf8(schedule) << QString::fromUtf8(becomes) << QString::fromUtf8(with) << notes;
+        QTest::addRow("%s | %s", sampler, schedule) << QString::fromUtf8(sampler) << QString::fromUtf8(schedule)
+                                                    << QString::fromUtf8(becomes) << QString::fromUtf8(with) << notes;
     };
     row("Euler", "", "Euler", "Automatic", 0);
     row("Euler a", "Karras", "Euler a", "Karras", 0);
@@ -92,18 +92,29 @@ void SamplersTest::effective_data()
     QTest::addColumn<QString>("sampler");
     QTest::addColumn<QString>("schedule");
     QTest::addColumn<QString>("computed");
-    QTest::newRow("2M") << "DPM++ 2M" << "automatic" << "Karras";
-    QTest::newRow("2M uniform") << "DPM++ 2M" << "uniform" << "Uniform";
-    QTest::newRow("Euler") << "Euler" << "automatic" << "Automatic";
-    QTest::newRow("Euler karras") << "Euler" << "karras" << "Karras";
-    QTest::newRow("DDIM") << "DDIM" << "automatic" << "Automatic";
+    QTest::newRow("2M") << "DPM++ 2M"
+                        << "automatic"
+                        << "Karras";
+    QTest::newRow("2M uniform") << "DPM++ 2M"
+                                << "uniform"
+                                << "Uniform";
+    QTest::newRow("Euler") << "Euler"
+                           << "automatic"
+                           << "Automatic";
+    QTest::newRow("Euler karras") << "Euler"
+                                  << "karras"
+                                  << "Karras";
+    QTest::newRow("DDIM") << "DDIM"
+                          << "automatic"
+                          << "Automatic";
 }
 
 void SamplersTest::effective()
 {
     QFETCH(QString, sampler);
     QFETCH(QString, schedule);
-    const ScheduleSpec &computed = effectiveSchedule(*findSampler(sampler.toStdString()), *findSchedule(schedule.toStdString()));
+    const ScheduleSpec &computed =
+        effectiveSchedule(*findSampler(sampler.toStdString()), *findSchedule(schedule.toStdString()));
     QTEST(QString::fromStdString(computed.label), "computed");
 }
 
