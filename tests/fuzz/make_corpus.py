@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the fuzz targets: tests/fuzz/corpus/<target>/. Run it again after changing it.
+
+    python3 tests/fuzz/make_corpus.py
+"""
+import json
+import pathlib
+import shutil
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+PICTURES = HERE.parent / "unit/picture/files"
+
+
+def frame(header, payload=b""):
+    text = json.dumps(header).encode()
+    return struct.pack("<II", len(text), len(payload)) + text + payload
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def header(**tensors):
+    return json.dumps(tensors).encode()
+
+
+INFOTEXT = """a red (star:1.3), 8k
+Negative prompt: blurry
+Steps: 20, Sampler: DPM++ 2M Karras, Schedule type: Karras, CFG scale: 7.0, Seed: 5, Size: 128x192, Model hash: 0123456789, Model: "a, b", \
+Variation seed: 3, Variation seed strength: 0.15, Eta: 0.5, Version: v1.10.1, User: me"""
+PROMPT = """a (((house:1.3)) [on] a (hill:0.5), \\(sun\\), (((sky))). BREAK [from:to:0.5] [a|b] <lora:x:0.8> (x:1e999) (:2) AND \u661f \u00e9"""
+TARGETS = {
+    "base64": [b"", b"QUJD", b"QQ==", b"QUI=", b"data:image/png;base64,QUJDREVG", b"QR==", b"Q?=="],
+    "frame": [frame({"type": "hello", "id": ""}), frame({"type": "image", "id": "t1", "index": 3}, b"payload" * 9),
+              b"garbage" + frame({"type": "a", "id": "b"}) + b"\x16\0\0\0\xff\xff\xff\x7f{" + frame({"type": "c", "id": "d"}), frame({"type": 1})],
+    "infotext": [INFOTEXT.encode(), b"just a prompt", b"p\nSteps: 4, CFG scale: 1, Seed: 7, Size: 64x64, Sampler: euler", b'ab: "x\\"y", cd: e, fg:'],
+    "json": [b'{"a":[1,-2,3.5e3,true,false,null,"x\\u00e9\\ud83d\\ude00"],"b":{"c":{}}}', b"[[[[]]]]", b'{"a":1,"a":2}', b"18446744073709551616", b"1e999"],
+    "params": [json.dumps({"prompt": "x", "negative_prompt": "y", "steps": 20, "cfg_scale": 7, "width": 64, "height": 64, "seed": -1, "subseed": 3,
+                           "subseed_strength": 0.5, "sampler_name": "Euler a Karras", "scheduler": "Automatic", "batch_size": 2, "n_iter": 3, "eta": 0.5,
+                           "stable_diffusion_model": "m"}).encode(),
+               b'{"sampler_index":"Nope","unknown":[1],"steps":20.0,"hr_scale":2,"seed":null}', b"[]", b'{"width":2048,"height":2048,"batch_size":16,"n_iter":100}'],
+    "picture": [path.read_bytes() for path in sorted(PICTURES.iterdir()) if path.suffix != ".py"],
+    "prompt": [PROMPT.encode(), b"(" * 64 + b"x", b"a, b, " * 40, b"cat " * 80 + b"," + b"cat " * 10, b"[|", b"[a:b:", b"BREAK BREAK"],
+    "safetensors": [b"\x10" + header(__metadata__={"format": "pt"}, a=tensor("F32", [2], 0, 8), b=tensor("F16", [2, 2], 8, 16)),
+                    b"\0{}", b"\0" + header(a=tensor("U8", [0], 0, 0)), b"\x10" + header(a=tensor("F4", [32], 0, 16)),
+                    b"\x10" + header(**{"model.diffusion_model.input_blocks.0.0.weight": tensor("F32", [1, 4, 1, 1], 0, 16)}),
+                    b"\x10" + header(**{"lora_unet_x.lora_up.weight": tensor("BF16", [8], 0, 16)}),
+                    b"\x08" + header(a=tensor("F32", [4294967296, 4294967296], 0, 8))],
+    "tokenizer": ["a photo of a cat, don't 2026".encode(), "\u201cquotes\u201d \ufb01ne \uff21\uff22 e\u0301 \u03a3\u039f\u03a3 \u0130".encode(),
+                  "\u661f\u304c\u306f\ud55c\uad6d \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940 \U0001F468\u200d\U0001F469".encode(),
+                  b"\x1b[31mred\x1b[0m <|endoftext|> <|startoftext|>", b"\xff\xfe\xe2\x82", b"a" * 300, "\u0301\u0323".encode() * 30],
+}
+
+
+def main():
+    for target, inputs in TARGETS.items():
+        folder = HERE / "corpus" / target
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for number, content in enumerate(inputs, 1):
+            (folder / f"seed-{number:02}").write_bytes(content)
+    print(f"{sum(map(len, TARGETS.values()))} seeds for {len(TARGETS)} targets")
+
+
+if __name__ == "__main__":
+    main()
