@@ -32,7 +32,8 @@ std::vector<std::string> bundledModelFolders()
 
 std::filesystem::path defaultDataDir()
 {
-    return std::filesystem::path(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation).toStdString()) / "serigraph";
+    return std::filesystem::path(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation).toStdString()) /
+           "serigraph";
 }
 
 }  // namespace sg

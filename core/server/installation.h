@@ -11,8 +11,8 @@ namespace sg {
 /// serigraph-engine beside the running program.
 std::filesystem::path engineProgram();
 
-/// Folders with the models that ship with the program: share/serigraph/models beside an installed bin/, resources/starter of the source
-/// tree for build/bin/. Empty when neither is there.
+/// Folders with the models that ship with the program: share/serigraph/models beside an installed bin/,
+/// resources/starter of the source tree for build/bin/. Empty when neither is there.
 std::vector<std::string> bundledModelFolders();
 
 /// The user's data folder when none is given: $XDG_DATA_HOME/serigraph.

@@ -24,24 +24,26 @@ struct ServicesConfig {
 
     bool listenPublic = false;  ///< the listener for other programs, from the start; PATCH /server switches it later
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;     ///< 0 takes a free one
-    bool allowRemote = false;   ///< without a login, other addresses than loopback need this explicit word
-    std::string publicUrl;      ///< what signed links begin with behind a proxy; empty: the address that the request came to
+    std::uint16_t port = 0;    ///< 0 takes a free one
+    bool allowRemote = false;  ///< without a login, other addresses than loopback need this explicit word
+    std::string
+        publicUrl;  ///< what signed links begin with behind a proxy; empty: the address that the request came to
     std::vector<std::string> allowedHosts;  ///< further Host values ("name" or "name:port")
     bool listenPrivate = true;              ///< the window's own listener on 127.0.0.1 with a random token
     http::HttpLimits http;
 };
 
-/// The whole server side of the desktop and the daemon: data folder lock, database, model library, task queue with its engine, and the
-/// two HTTP listeners, each part in the thread where it belongs.
-/// Thread  made, started and stopped in one thread (main); the strings are constant between start() and stop().
+/// The whole server side of the desktop and the daemon: data folder lock, database, model library, task queue with its
+/// engine, and the two HTTP listeners, each part in the thread where it belongs. Thread  made, started and stopped in
+/// one thread (main); the strings are constant between start() and stop().
 class Services {
 public:
     explicit Services(ServicesConfig config);
     ~Services();  ///< stops
 
     /// Returns when both listeners answer (the engine may still be starting: GET /readyz tells).
-    /// Errors  Conflict (another process holds the data folder), Forbidden (a remote address without allowRemote), Unavailable (address or
+    /// Errors  Conflict (another process holds the data folder), Forbidden (a remote address without allowRemote),
+    /// Unavailable (address or
     ///         port cannot be had), and what the database says.
     Expected<void> start();
 
@@ -52,8 +54,8 @@ public:
     std::string privateToken() const;  ///< sent as "Authorization: Bearer <token>" with every request to privateUrl()
     std::string publicUrl() const;     ///< of the listener for others as it is now; empty when off
 
-    ModelLibrary &library();  ///< after start()
-    TaskService &tasks();     ///< after start()
+    ModelLibrary &library();          ///< after start()
+    TaskService &tasks();             ///< after start()
     const ParamTable &table() const;  ///< with this server's limits
 
 private:

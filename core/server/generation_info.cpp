@@ -1,0 +1,64 @@
+#include "core/server/generation_info.h"
+
+#include "core/base/version.h"
+#include "core/models/model_library.h"
+
+#include <QDateTime>
+
+namespace sg::server {
+namespace {
+
+std::string jobTimestamp(std::int64_t milliseconds)
+{
+    return QDateTime::fromMSecsSinceEpoch(milliseconds).toString(QStringLiteral("yyyyMMddHHmmss")).toStdString();
+}
+
+/// The numbers that were really used, one a picture; what the request resolved to where no picture came.
+Json perImage(const std::vector<std::int64_t> &used, const Json &resolved)
+{
+    return used.empty() ? Json::array({resolved}) : Json(used);
+}
+
+}  // namespace
+
+Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
+{
+    const auto param = [&](const char *key) { return task.params.value(key, Json()); };
+    const std::size_t images = std::max<std::size_t>(task.infotexts.size(), 1);
+    const Json seeds = perImage(task.seeds, param("seed"));
+    const Json subseeds = perImage(task.subseeds, param("subseed"));
+    const auto model = library.find(task.model, "stableDiffusion");
+    Json info = Json::object();
+    info["prompt"] = param("prompt");
+    info["all_prompts"] = Json(std::vector<Json>(images, param("prompt")));
+    info["negative_prompt"] = param("negative_prompt");
+    info["all_negative_prompts"] = Json(std::vector<Json>(images, param("negative_prompt")));
+    info["seed"] = seeds.front();
+    info["all_seeds"] = seeds;
+    info["subseed"] = subseeds.front();
+    info["all_subseeds"] = subseeds;
+    for (const char *key : {"subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size"})
+        info[key] = param(key);
+    info["restore_faces"] = false;
+    info["face_restoration_model"] = nullptr;
+    info["sd_model_name"] = task.model;
+    info["sd_model_hash"] = model ? model->shortHash() : std::string();
+    info["sd_vae_name"] = nullptr;
+    info["sd_vae_hash"] = nullptr;
+    info["seed_resize_from_w"] = -1;
+    info["seed_resize_from_h"] = -1;
+    info["denoising_strength"] = nullptr;
+    info["extra_generation_params"] = Json::object();
+    if (const Json schedule = param("scheduler"); !schedule.is_null())
+        info["extra_generation_params"]["Schedule type"] = schedule;
+    info["index_of_first_image"] = 0;
+    info["infotexts"] = task.infotexts;
+    info["styles"] = Json::array();
+    info["job_timestamp"] = jobTimestamp(task.startedMs > 0 ? task.startedMs : task.createdMs);
+    info["clip_skip"] = 1;
+    info["is_using_inpainting_conditioning"] = false;
+    info["version"] = "Serigraph " + std::string(version());
+    return info;
+}
+
+}  // namespace sg::server

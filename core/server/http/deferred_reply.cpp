@@ -1,0 +1,77 @@
+#include "core/server/http/deferred_reply.h"
+
+#include "core/base/log.h"
+
+namespace sg::http {
+
+struct DeferredReply::State {
+    QPointer<HttpConnection> connection;
+    ErrorShape shape;
+    std::string requestId;
+    std::vector<std::pair<std::string, std::string>> fields;
+
+    ~State()
+    {
+        if (!connection || connection->answered()) return;
+        logError("server", "request " + requestId + " was left without an answer");
+        connection->send(shape(Error{ErrorCode::Internal, "no answer was made", {}}, requestId));
+    }
+};
+
+DeferredReply::DeferredReply(HttpConnection *connection, ErrorShape shape)
+    : m_state(std::make_shared<State>(State{connection, std::move(shape), connection->request().requestId, {}}))
+{
+}
+
+bool DeferredReply::connected() const
+{
+    return !m_state->connection.isNull();
+}
+
+void DeferredReply::addField(std::string name, std::string value)
+{
+    m_state->fields.emplace_back(std::move(name), std::move(value));
+}
+
+void DeferredReply::send(Reply reply) const
+{
+    if (!m_state->connection) return;
+    reply.fields.insert(reply.fields.end(), m_state->fields.begin(), m_state->fields.end());
+    m_state->connection->send(std::move(reply));
+}
+
+void DeferredReply::send(Expected<Reply> reply) const
+{
+    if (reply)
+        send(std::move(*reply));
+    else
+        fail(reply.error());
+}
+
+void DeferredReply::fail(const Error &error) const
+{
+    send(m_state->shape(error, m_state->requestId));
+}
+
+void DeferredReply::beginEvents() const
+{
+    if (m_state->connection) m_state->connection->beginEvents();
+}
+
+void DeferredReply::event(std::string_view name, const Json &data, bool mayDrop) const
+{
+    if (m_state->connection)
+        m_state->connection->sendEvent("event: " + std::string(name) + "\ndata: " + dumpJson(data) + "\n\n", mayDrop);
+}
+
+void DeferredReply::endEvents() const
+{
+    if (m_state->connection) m_state->connection->endEvents();
+}
+
+const std::string &DeferredReply::requestId() const
+{
+    return m_state->requestId;
+}
+
+}  // namespace sg::http

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/base/json.h"
+#include "core/params/param_table.h"
+#include "core/server/http/router.h"
+
+namespace sg::server {
+
+/// The OpenAPI 3.0.3 document: one operation a route, request schemas from the parameter table with this server's
+/// limits.
+Json openApiDocument(const http::Router &router, const ParamTable &table);
+
+}  // namespace sg::server

@@ -1,0 +1,118 @@
+#include "core/server/routes/route_context.h"
+
+#include "core/base/log.h"
+#include "core/control/task_service.h"
+#include "core/server/submission.h"
+#include "core/server/webui_options.h"
+#include "core/storage/signed_links.h"
+
+#include <QDateTime>
+
+#include <charconv>
+
+namespace sg::server {
+
+Json schemaRef(const std::string &name)
+{
+    return {{"$ref", "#/components/schemas/" + name}};
+}
+
+Json docParameter(const std::string &where, const std::string &name, const Json &schema, const std::string &text)
+{
+    return {{"name", name}, {"in", where}, {"required", false}, {"description", text}, {"schema", schema}};
+}
+
+Json generationHeaders()
+{
+    const Json flag = {{"type", "string"}, {"enum", {"true", "false"}}};
+    return Json::array(
+        {docParameter("header", "Request-Type", {{"type", "string"}, {"enum", {"sync", "async"}}, {"default", "sync"}},
+                      "sync answers when the task has ended, async at once"),
+         docParameter("header", "taskId", {{"type", "string"}, {"pattern", "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$"}},
+                      "the client's choice of id; the same id with the same body is the same task"),
+         docParameter("header", "username",
+                      {{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,64}$"}, {"default", "default"}},
+                      "whose pictures these are"),
+         docParameter("header", "Strict", flag, "true: unknown names and fields are errors, not notes")});
+}
+
+Expected<Json> jsonBody(const http::HttpRequest &request)
+{
+    Expected<Json> body = parseJson(request.body);
+    if (body && !body->is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
+    return body;
+}
+
+Expected<std::int64_t> queryInteger(const http::HttpRequest &request, std::string_view name, std::int64_t fallback,
+                                    std::int64_t minimum, std::int64_t maximum)
+{
+    const auto text = request.head.parameter(name);
+    if (!text) return fallback;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error != std::errc() || end != text->data() + text->size() || value < minimum || value > maximum)
+        return fail(ErrorCode::InvalidArgument,
+                    std::string(name) + " must be a whole number between " + std::to_string(minimum) + " and " +
+                        std::to_string(maximum),
+                    std::string(name));
+    return value;
+}
+
+Json rfc3339(std::int64_t milliseconds)
+{
+    if (milliseconds == 0) return nullptr;
+    return QDateTime::fromMSecsSinceEpoch(milliseconds, Qt::UTC).toString(Qt::ISODateWithMs).toStdString();
+}
+
+Json signedUrls(const RouteContext &context, const std::string &baseUrl, const TaskRecord &task)
+{
+    Json urls = Json::array();
+    for (const std::string &image : task.images)
+        urls.push_back(baseUrl + context.links.link(image, QDateTime::currentSecsSinceEpoch()));
+    return urls;
+}
+
+Expected<bool> wantsAsync(const http::HttpRequest &request)
+{
+    const std::string kind = http::lowerCase(request.head.field("request-type").value_or("sync"));
+    if (kind != "sync" && kind != "async")
+        return fail(ErrorCode::InvalidArgument, "Request-Type must be sync or async", "Request-Type");
+    return kind == "async";
+}
+
+Json taskReply(const RouteContext &context, const std::string &baseUrl, const TaskRecord &task)
+{
+    Json reply = {{"status", taskStateName(task.state)},
+                  {"taskId", task.id},
+                  {"ossUrl", signedUrls(context, baseUrl, task)},
+                  {"message", task.error.message},
+                  {"x_notes", task.notes}};
+    if (task.state == TaskState::Failed || task.state == TaskState::Cancelled)
+        reply["code"] = errorName(task.error.code);
+    return reply;
+}
+
+void submitTextToImage(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
+                       bool webui, std::function<void(const TaskRecord &, http::DeferredReply)> accepted)
+{
+    SubmissionOptions options;
+    options.taskId = request.head.field("taskid").value_or("");
+    options.user = request.head.field("username").value_or("default");
+    options.strict = http::lowerCase(request.head.field("strict").value_or("")) == "true";
+    options.modelOptional = webui;
+    if (webui) options.fallbackModel = context.options.checkpoint();
+    if (request.head.field("taskid") && options.taskId.empty())
+        return reply.fail({ErrorCode::InvalidArgument, "taskId must not be empty", "taskId"});
+    Expected<Json> body = jsonBody(request);
+    if (!body) return reply.fail(body.error());
+    Expected<NewTask> task = makeTextToImageTask(std::move(*body), options, context.table, context.library);
+    if (!task) return reply.fail(task.error());
+    context.tasks.submit(std::move(*task), context.owner,
+                         [reply, accepted = std::move(accepted)](Expected<TaskRecord> stored) mutable {
+                             if (!stored) return reply.fail(stored.error());
+                             reply.addField("taskId", stored->id);
+                             accepted(*stored, std::move(reply));
+                         });
+}
+
+}  // namespace sg::server

@@ -1,0 +1,126 @@
+#include "core/server/routes/route_context.h"
+
+#include "core/models/model_library.h"
+#include "core/params/samplers.h"
+#include "core/server/webui_options.h"
+
+#include <fstream>
+#include <map>
+#include <string>
+
+namespace sg::server {
+namespace {
+
+using http::HttpRequest;
+using http::Reply;
+
+Json samplersJson()
+{
+    Json list = Json::array();
+    for (const SamplerSpec &sampler : samplers()) {
+        Json options = Json::object();
+        if (!sampler.defaultSchedule.empty()) options["scheduler"] = sampler.defaultSchedule;
+        list.push_back({{"name", sampler.name}, {"aliases", sampler.aliases}, {"options", options}});
+    }
+    return list;
+}
+
+Json schedulersJson()
+{
+    Json list = Json::array();
+    for (const ScheduleSpec &schedule : schedules())
+        list.push_back({{"name", schedule.name},
+                        {"label", schedule.label},
+                        {"aliases", schedule.aliases.empty() ? Json() : Json(schedule.aliases)},
+                        {"default_rho", schedule.defaultRho},
+                        {"need_inner_model", schedule.needInnerModel}});
+    return list;
+}
+
+Json checkpointsJson(const ModelLibrary &library)
+{
+    Json list = Json::array();
+    for (const ModelRecord &model : library.models()) {
+        if (model.type != "stableDiffusion" || model.status == "unusable" || model.status == "deleted") continue;
+        const Json hash = model.sha256.empty() ? Json() : Json(model.shortHash());
+        list.push_back({{"title", checkpointTitle(model)},
+                        {"model_name", model.name},
+                        {"hash", hash},
+                        {"sha256", model.sha256.empty() ? Json() : Json(model.sha256)},
+                        {"filename", model.path},
+                        {"config", nullptr}});
+    }
+    return list;
+}
+
+Json filesJson(const ModelLibrary &library, std::string_view type)
+{
+    Json list = Json::array();
+    for (const ModelRecord &model : library.models()) {
+        if (model.type != type || model.status == "unusable" || model.status == "deleted") continue;
+        if (type == "lora")
+            list.push_back(
+                {{"name", model.name}, {"alias", model.name}, {"path", model.path}, {"metadata", Json::object()}});
+        else
+            list.push_back({{"model_name", model.name}, {"filename", model.path}});
+    }
+    return list;
+}
+
+/// Bytes, from /proc/meminfo.
+Json memoryJson()
+{
+    std::map<std::string, std::int64_t> bytes;
+    std::ifstream file("/proc/meminfo");
+    std::string name, unit;
+    std::int64_t kilobytes = 0;
+    while (file >> name >> kilobytes) {
+        bytes[name] = kilobytes * 1024;
+        std::getline(file, unit);
+    }
+    const std::int64_t total = bytes["MemTotal:"];
+    const std::int64_t free = bytes["MemAvailable:"];
+    return {{"ram", {{"free", free}, {"used", total - free}, {"total", total}}}, {"cuda", {{"error", "unavailable"}}}};
+}
+
+}  // namespace
+
+void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
+{
+    const auto list = [&router](const std::string &name, const std::string &summary, const Json &schema,
+                                std::function<Json()> make) {
+        router.answer("GET", "/sdapi/v1/" + name, {.summary = summary, .tag = "a1111", .answer = schema},
+                      [make = std::move(make)](const HttpRequest &) -> Expected<Reply> { return Reply::json(make()); });
+    };
+    const Json array = {{"type", "array"}, {"items", {{"type", "object"}}}};
+    const Json object = {{"type", "object"}};
+    const ModelLibrary &library = context.library;
+    list("samplers", "Samplers", array, samplersJson);
+    list("schedulers", "Schedules", array, schedulersJson);
+    list("sd-models", "Checkpoints", array, [&library] { return checkpointsJson(library); });
+    list("sd-vae", "VAE files", array, [&library] { return filesJson(library, "sdVae"); });
+    list("loras", "LoRA files", array, [&library] { return filesJson(library, "lora"); });
+    list("memory", "Memory of the machine", object, memoryJson);
+    // What this server cannot do yet, it says by an empty list: clients ask for all of these when they start.
+    for (const char *name : {"upscalers", "latent-upscale-modes", "hypernetworks", "face-restorers",
+                             "realesrgan-models", "prompt-styles", "script-info", "extensions"})
+        list(name, "None here yet", array, [] { return Json::array(); });
+    list("embeddings", "None here yet", object, [] {
+        return Json{{"loaded", Json::object()}, {"skipped", Json::object()}};
+    });
+    list("scripts", "None here yet", object, [] {
+        return Json{{"txt2img", Json::array()}, {"img2img", Json::array()}};
+    });
+    list("cmd-flags", "Nothing that A1111's flags would say", object, [] {
+        return Json{{"api", true}, {"nowebui", true}};
+    });
+    for (const char *name : {"refresh-checkpoints", "refresh-vae", "refresh-loras"})
+        router.answer("POST", std::string("/sdapi/v1/") + name,
+                      {.summary = "Looks at all folders again", .tag = "a1111", .answer = schemaRef("Null")},
+                      [context](const HttpRequest &) -> Expected<Reply> {
+                          context.library.rescan();
+                          return Reply::json(nullptr);
+                      });
+}
+
+}  // namespace sg::server

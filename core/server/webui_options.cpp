@@ -1,0 +1,110 @@
+#include "core/server/webui_options.h"
+
+#include "core/base/log.h"
+#include "core/models/model_library.h"
+
+#include <QFile>
+#include <QSaveFile>
+
+namespace sg::server {
+namespace {
+
+constexpr std::size_t kMaxStored = 256 * 1024;
+
+/// What the engine really does; a client may set others, which are kept and change nothing.
+Json defaults()
+{
+    return {{"sd_model_checkpoint", ""},
+            {"sd_checkpoint_hash", ""},
+            {"sd_vae", "Automatic"},
+            {"CLIP_stop_at_last_layers", 1},
+            {"samples_format", "png"},
+            {"send_seed", true},
+            {"send_size", true},
+            {"enable_pnginfo", true},
+            {"randn_source", "CPU"},
+            {"eta_noise_seed_delta", 0},
+            {"live_previews_enable", true},
+            {"show_progress_every_n_steps", 1},
+            {"return_grid", false},
+            {"do_not_add_watermark", true}};
+}
+
+/// What a client cannot set: known from the model, or read by SillyTavern as "this is Forge".
+bool isReadOnly(std::string_view key)
+{
+    return key == "sd_checkpoint_hash" || key == "forge_preset" || key == "samples_format";
+}
+
+}  // namespace
+
+WebuiOptions::WebuiOptions(std::filesystem::path file, const ModelLibrary &library)
+    : m_file(std::move(file)), m_library(library)
+{
+    QFile stored(QString::fromStdString(m_file.string()));
+    if (!stored.open(QIODevice::ReadOnly)) return;
+    Expected<Json> values = parseJson(stored.readAll().toStdString());
+    if (values && values->is_object())
+        m_values = std::move(*values);
+    else
+        logWarning("server", "options.json cannot be read and is ignored");
+}
+
+Json WebuiOptions::all() const
+{
+    Json options = defaults();
+    for (const auto &[key, value] : m_values.items())
+        options[key] = value;
+    options["sd_model_checkpoint"] = "";
+    if (const auto model = m_library.find(checkpoint(), "stableDiffusion")) {
+        options["sd_model_checkpoint"] = checkpointTitle(*model);
+        options["sd_checkpoint_hash"] = model->sha256;
+    }
+    return options;
+}
+
+Expected<void> WebuiOptions::change(const Json &values)
+{
+    if (!values.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
+    Json changed = m_values;
+    for (const auto &[key, value] : values.items()) {
+        if (key == "sd_model_checkpoint" && !value.is_null()) {
+            if (!value.is_string()) return fail(ErrorCode::InvalidArgument, "sd_model_checkpoint must be a text", key);
+            const std::string &name = value.get_ref<const std::string &>();
+            const auto model = m_library.find(name, "stableDiffusion");
+            if (!model && !name.empty()) return fail(ErrorCode::InvalidArgument, "no such model", key);
+            changed[key] = model ? model->name : std::string();
+        } else if (!isReadOnly(key)) {
+            changed[key] = value;
+        }
+    }
+    const std::string text = dumpJson(changed);
+    if (text.size() > kMaxStored)
+        return fail(ErrorCode::TooLarge, "the options exceed " + std::to_string(kMaxStored) + " bytes");
+    QSaveFile file(QString::fromStdString(m_file.string()));
+    if (!file.open(QIODevice::WriteOnly) || file.write(text.data(), static_cast<qint64>(text.size())) < 0 ||
+        !file.commit())
+        return fail(ErrorCode::Internal, "the options cannot be stored: " + file.errorString().toStdString());
+    m_values = std::move(changed);
+    return {};
+}
+
+std::string WebuiOptions::checkpoint() const
+{
+    const auto stored = m_values.find("sd_model_checkpoint");
+    if (stored != m_values.end() && stored->is_string() &&
+        m_library.find(stored->get<std::string>(), "stableDiffusion"))
+        return stored->get<std::string>();
+    for (const ModelRecord &model : m_library.models())
+        if (model.type == "stableDiffusion" && model.status != "unusable" && model.status != "deleted")
+            return model.name;
+    return {};
+}
+
+std::string checkpointTitle(const ModelRecord &model)
+{
+    const std::string title = model.name + std::filesystem::path(model.path).extension().string();
+    return model.sha256.empty() ? title : title + " [" + model.shortHash() + "]";
+}
+
+}  // namespace sg::server
