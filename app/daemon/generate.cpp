@@ -1,0 +1,256 @@
+#include "app/daemon/generate.h"
+
+#include "app/daemon/command_line.h"
+#include "app/daemon/commands.h"
+#include "app/daemon/exit_codes.h"
+#include "app/daemon/signal_watch.h"
+
+#include "core/base/log.h"
+#include "core/control/task_service.h"
+#include "core/models/model_library.h"
+#include "core/params/param_values.h"
+#include "core/server/generation_info.h"
+#include "core/server/submission.h"
+
+#include <QCoreApplication>
+#include <QSaveFile>
+#include <QTemporaryDir>
+#include <QTimer>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace sg::daemon {
+namespace {
+
+QString name(const char *text)
+{
+    return QString::fromLatin1(text);
+}
+
+/// Option, parameter, help. Values are checked by the parameter table, as the API's are.
+struct ParamOption {
+    const char *option;
+    const char *key;
+    const char *help;
+};
+
+constexpr ParamOption kParams[] = {
+    {"prompt", "prompt", "What the picture shows."},
+    {"negative", "negative_prompt", "What it should not show."},
+    {"sampler", "sampler_name", "Sampler, such as \"Euler a\"."},
+    {"scheduler", "scheduler", "Schedule, such as Karras."},
+    {"steps", "steps", "Steps."},
+    {"cfg", "cfg_scale", "How closely the picture follows the prompt."},
+    {"width", "width", "Width in pixels."},
+    {"height", "height", "Height in pixels."},
+    {"seed", "seed", "Seed; -1 takes a random one."},
+    {"batch", "batch_size", "How many pictures."},
+};
+
+void declare(QCommandLineParser &parser)
+{
+    parser.setApplicationDescription(
+        name("Draws pictures and exits: 0 done, 2 wrong usage, 3 no such or no usable model, 4 failed, 5 cancelled."));
+    addDataOptions(parser);
+    const ParamTable &table = ParamTable::textToImage();
+    for (const ParamOption &option : kParams) {
+        const ParamValue &form = table.find(option.key)->formValue;
+        const std::string shown =
+            std::holds_alternative<std::string>(form) ? std::get<std::string>(form) : dumpJson(toJson(form));
+        parser.addOption({name(option.option), name(option.help), name("value"), QString::fromStdString(shown)});
+    }
+    parser.addOption(
+        {name("model"), name("Name or file of the checkpoint; normally the first there is."), name("name")});
+    parser.addOption({{name("o"), name("output")},
+                      name("File to write; {n} and {seed} are replaced."),
+                      name("file"),
+                      name("out.png")});
+    parser.addOption({name("json"), name("One JSON object on stdout instead of file names.")});
+    addEngineOptions(parser);
+}
+
+/// The request's body from the options; a model's own size where none is asked for comes later.
+Expected<Json> bodyFrom(const QCommandLineParser &parser)
+{
+    Json body = Json::object();
+    for (const ParamOption &option : kParams) {
+        const ParamSpec &spec = *ParamTable::textToImage().find(option.key);
+        const std::string text = parser.value(name(option.option)).toStdString();
+        const bool number = spec.type == ParamType::Integer || spec.type == ParamType::Number;
+        const Expected<Json> value = number ? parseJson(text) : Expected<Json>(Json(text));
+        if (!value || (number && !value->is_number()))
+            return fail(ErrorCode::InvalidArgument,
+                        "--" + std::string(option.option) + " must be a number, not \"" + text + "\"");
+        body[option.key] = *value;
+    }
+    return body;
+}
+
+}  // namespace
+
+GenerateRun::GenerateRun(ServicesConfig config, Wish wish) : m_services(std::move(config)), m_wish(std::move(wish)) {}
+
+int GenerateRun::run()
+{
+    if (Expected<void> started = m_services.start(); !started) {
+        print(kExitFailed, started.error());
+        return kExitFailed;
+    }
+    QTimer::singleShot(0, this, &GenerateRun::waitForModels);
+    const int code = QCoreApplication::exec();
+    m_services.stop();
+    return code;
+}
+
+void GenerateRun::waitForModels()
+{
+    if (m_services.library().scanning()) {
+        m_bar.note("looking for models ...");
+        QTimer::singleShot(20, this, &GenerateRun::waitForModels);
+    } else {
+        submit();
+    }
+}
+
+void GenerateRun::submit()
+{
+    ModelLibrary &library = m_services.library();
+    std::error_code ignored;
+    const std::string path = std::filesystem::weakly_canonical(m_wish.model, ignored).string();
+    std::optional<ModelRecord> model;
+    for (const ModelRecord &known : library.models()) {
+        if (known.type != "stableDiffusion") continue;
+        const bool wanted = m_wish.model.empty() ? known.status != "unusable" : known.path == path;
+        if (wanted && !model) model = known;
+    }
+    if (!model && !m_wish.model.empty()) model = library.find(m_wish.model, "stableDiffusion");
+    if (!model)
+        return finish(
+            kExitModel,
+            {ErrorCode::NotFound, m_wish.model.empty() ? "there is no model" : "no such model: " + m_wish.model, {}});
+    m_wish.body["stable_diffusion_model"] = model->name;
+    Expected<NewTask> task = server::makeTextToImageTask(
+        m_wish.body, {.taskId = {}, .strict = true, .fallbackModel = {}}, m_services.table(), library);
+    if (!task) return finish(task.error().code == ErrorCode::UnusableFile ? kExitModel : kExitUsage, task.error());
+    TaskService &tasks = m_services.tasks();
+    m_task.id = task->id;
+    m_submitted = true;
+    connect(&tasks, &TaskService::progressChanged, this, [this](const QString &id) {
+        if (id.toStdString() != m_task.id) return;
+        if (const auto progress = m_services.tasks().progress(m_task.id)) m_bar.show(*progress);
+    });
+    connect(&tasks, &TaskService::taskChanged, this, [this](const QString &id, int state) {
+        if (id.toStdString() != m_task.id || !isFinal(static_cast<TaskState>(state))) return;
+        m_services.tasks().find(m_task.id, this, [this](Expected<TaskRecord> record) { ended(record); });
+    });
+    m_bar.note("loading the model ...");
+    tasks.submit(std::move(*task), this, [this](Expected<TaskRecord> stored) {
+        if (!stored) finish(kExitFailed, stored.error());
+    });
+}
+
+void GenerateRun::ended(const Expected<TaskRecord> &task)
+{
+    if (!task) return finish(kExitFailed, task.error());
+    m_task = *task;
+    if (m_task.state == TaskState::Cancelled) return finish(kExitCancelled, m_task.error);
+    if (m_task.state == TaskState::Failed)
+        return finish(m_task.error.code == ErrorCode::UnusableFile ? kExitModel : kExitFailed, m_task.error);
+    readNext();
+}
+
+void GenerateRun::readNext()
+{
+    const std::size_t index = m_files.size();
+    if (index == m_task.images.size()) return finish(kExitOk);
+    m_services.tasks().readObject(m_task.images[index], this, [this, index](Expected<std::string> bytes) {
+        if (!bytes) return finish(kExitFailed, bytes.error());
+        const std::string path = fileName(index);
+        QSaveFile file(QString::fromStdString(path));
+        if (!file.open(QIODevice::WriteOnly) || file.write(bytes->data(), static_cast<qint64>(bytes->size())) < 0 ||
+            !file.commit())
+            return finish(kExitFailed, {ErrorCode::Internal, path + ": " + file.errorString().toStdString(), {}});
+        m_files.push_back(path);
+        readNext();
+    });
+}
+
+std::string GenerateRun::fileName(std::size_t index) const
+{
+    std::string path = m_wish.output;
+    bool replaced = false;
+    const auto replace = [&](const std::string &what, const std::string &with) {
+        for (std::size_t at = path.find(what); at != std::string::npos; at = path.find(what, at + with.size())) {
+            path.replace(at, what.size(), with);
+            replaced = replaced || what == "{n}";
+        }
+    };
+    replace("{n}", std::to_string(index + 1));
+    if (index < m_task.seeds.size()) replace("{seed}", std::to_string(m_task.seeds[index]));
+    if (replaced || m_task.images.size() == 1) return path;
+    const std::filesystem::path whole(path);
+    return (whole.parent_path() /
+            (whole.stem().string() + "_" + std::to_string(index + 1) + whole.extension().string()))
+        .string();
+}
+
+void GenerateRun::interrupt()
+{
+    if (m_interrupted || !m_submitted) return finish(kExitCancelled, {ErrorCode::Cancelled, "cancelled", {}});
+    m_interrupted = true;
+    m_bar.note("stopping ...");
+    m_services.tasks().cancel(m_task.id, nullptr, {});
+}
+
+void GenerateRun::print(int code, const Error &error) const
+{
+    if (m_wish.json) {
+        static constexpr const char *kStatus[] = {"succeeded", "", "failed", "failed", "failed", "cancelled"};
+        Json reply = {{"status", kStatus[code]}, {"taskId", m_task.id}, {"files", m_files}};
+        if (code != kExitOk) reply["code"] = errorName(error.code);
+        if (code != kExitOk) reply["message"] = error.message;
+        reply["parameters"] = m_task.params;
+        reply["infotexts"] = m_task.infotexts;
+        std::printf("%s\n", dumpJson(reply).c_str());
+    } else {
+        for (const std::string &file : m_files)
+            std::printf("%s\n", file.c_str());
+    }
+    if (code != kExitOk) complain(error, code);
+}
+
+void GenerateRun::finish(int code, const Error &error)
+{
+    m_bar.clear();
+    print(code, error);
+    QCoreApplication::exit(code);
+}
+
+int generate(const QStringList &words)
+{
+    QCommandLineParser parser;
+    declare(parser);
+    if (Expected<void> parsed = parseWords(parser, words); !parsed) return complain(parsed.error(), kExitUsage);
+    Expected<ServicesConfig> config = dataConfig(parser);
+    if (!config) return complain(config.error(), kExitUsage);
+    if (Expected<void> read = readEngineOptions(parser, *config); !read) return complain(read.error(), kExitUsage);
+    Expected<Json> body = bodyFrom(parser);
+    if (!body) return complain(body.error(), kExitUsage);
+    GenerateRun::Wish wish{std::move(*body), parser.value(name("model")).toStdString(),
+                           parser.value(name("output")).toStdString(), parser.isSet(name("json"))};
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(wish.model, ignored))
+        config->modelFolders.insert(config->modelFolders.begin(),
+                                    std::filesystem::canonical(wish.model, ignored).string());
+    QTemporaryDir temporary;
+    if (!parser.isSet(name("data-dir"))) config->dataDir = temporary.path().toStdString();
+    config->limits.side = 8192;
+    Log::instance().setStderrLevel(LogLevel::Warning);
+    SignalWatch stopSignals;
+    GenerateRun run(std::move(*config), std::move(wish));
+    QObject::connect(&stopSignals, &SignalWatch::asked, &run, &GenerateRun::interrupt);
+    return run.run();
+}
+
+}  // namespace sg::daemon
