@@ -23,28 +23,13 @@ TensorIndex indexOf(const std::vector<std::pair<std::string, Shape>> &tensors, T
 const std::string kUnet = "model.diffusion_model.";
 const std::string kToK = kUnet + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";
 
-}  // namespace
-
-class ModelKindTest final : public QObject {
-    Q_OBJECT
-
-private Q_SLOTS:
-    void kinds_data();
-    void kinds();
-    void namesGoBothWays();
-    void theStarterModel();
-    void formats_data();
-    void formats();
-};
-
-void ModelKindTest::kinds_data()
+void row(const char *name, const TensorIndex &index, const char *kind, const char *family)
 {
-    QTest::addColumn<TensorIndex>("index");
-    QTest::addColumn<QString>("kind");
-    QTest::addColumn<QString>("family");
-    const auto row = [](const char *name, const TensorIndex &index, const char *kind, const char *family) {
-        QTest::newRow(name) << index << QString::fromUtf8(kind) << QString::fromUtf8(family);
-    };
+    QTest::newRow(name) << index << QString::fromUtf8(kind) << QString::fromUtf8(family);
+}
+
+void checkpointRows()
+{
     const std::pair<std::string, Shape> input{kUnet + "input_blocks.0.0.weight", {320, 4, 3, 3}};
     row("SD 1",
         indexOf({input,
@@ -65,6 +50,10 @@ void ModelKindTest::kinds_data()
     row("tiny, nothing told", indexOf({input, {kToK, {64, 64}}}), "checkpoint", "unknown");
     row("SD 3", indexOf({{kUnet + "joint_blocks.0.x_block.attn.qkv.weight", {4608, 1536}}}), "checkpoint", "other");
     row("Flux", indexOf({{"double_blocks.0.img_attn.qkv.weight", {9216, 3072}}}), "checkpoint", "other");
+}
+
+void loraRows()
+{
     row("kohya LoRA",
         indexOf({{"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight", {8, 768}},
                  {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight", {320, 8}},
@@ -84,6 +73,10 @@ void ModelKindTest::kinds_data()
     row("Flux LoRA", indexOf({{"lora_unet_double_blocks_0_img_attn_proj.lora_up.weight", {8, 8}}}), "lora", "other");
     row("LoHa", indexOf({{"lora_unet_x.hada_w1_a", {8, 8}}}), "lora", "unknown");
     row("LoKr", indexOf({{"lora_unet_x.lokr_w1_a", {8, 8}}}), "lora", "unknown");
+}
+
+void otherRows()
+{
     row("VAE", indexOf({{"first_stage_model.decoder.conv_in.weight", {512, 4, 3, 3}}}), "vae", "unknown");
     row("bare VAE", indexOf({{"encoder.conv_in.weight", {128, 3, 3, 3}}, {"decoder.conv_in.weight", {512, 4, 3, 3}}}),
         "vae", "unknown");
@@ -113,6 +106,30 @@ void ModelKindTest::kinds_data()
     row("bare UNet", indexOf({{"input_blocks.0.0.weight", {320, 4, 3, 3}}}), "unknown", "unknown");
     row("something else", indexOf({{"a", {1000, 1000}}, {"b", {1}}}), "unknown", "unknown");
     row("nothing", indexOf({}), "unknown", "unknown");
+}
+
+}  // namespace
+
+class ModelKindTest final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void kinds_data();
+    void kinds();
+    void namesGoBothWays();
+    void theStarterModel();
+    void formats_data();
+    void formats();
+};
+
+void ModelKindTest::kinds_data()
+{
+    QTest::addColumn<TensorIndex>("index");
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QString>("family");
+    checkpointRows();
+    loraRows();
+    otherRows();
 }
 
 void ModelKindTest::kinds()

@@ -11,9 +11,10 @@
 
 using namespace sg;
 
-namespace {
-
 using Pieces = std::vector<WeightedText>;
+Q_DECLARE_METATYPE(Pieces)
+
+namespace {
 
 /// "cat cat cat …": each is one token.
 std::string cats(int count)
@@ -33,39 +34,16 @@ std::vector<std::int32_t> inside(const PromptChunk &chunk)
     return out;
 }
 
-}  // namespace
+constexpr double up = 1.1;
+constexpr double down = 1 / 1.1;
 
-class PromptTest final : public QObject {
-    Q_OBJECT
-
-private Q_SLOTS:
-    void attention_data();
-    void attention();
-    void refused_data();
-    void refused();
-    void hugeWeightsOfAnyForm();
-    void longPromptsStayLinear_data();
-    void longPromptsStayLinear();
-    void emptyPromptIsOneChunk();
-    void chunkLengths_data();
-    void chunkLengths();
-    void weightsFollowTheirTokens();
-    void commaMovesTheRest_data();
-    void commaMovesTheRest();
-    void breakClosesAChunk();
-    void tooManyTokens();
-};
-
-Q_DECLARE_METATYPE(Pieces)
-
-void PromptTest::attention_data()
+void row(const char *prompt, const Pieces &pieces)
 {
-    QTest::addColumn<QString>("prompt");
-    QTest::addColumn<Pieces>("pieces");
-    const auto row = [](const char *prompt, const Pieces &pieces) {
-        QTest::newRow(prompt) << QString::fromUtf8(prompt) << pieces;
-    };
-    const double up = 1.1, down = 1 / 1.1;
+    QTest::newRow(prompt) << QString::fromUtf8(prompt) << pieces;
+}
+
+void bracketRows()
+{
     row("", {{"", 1}});
     row("normal text", {{"normal text", 1}});
     row("an (important) word", {{"an ", 1}, {"important", up}, {" word", 1}});
@@ -80,6 +58,10 @@ void PromptTest::attention_data()
     row("(((a)))", {{"a", up * up * up}});
     row("[[a]]", {{"a", down * down}});
     row("([a])", {{"a", down * up}});
+}
+
+void weightRows()
+{
     row("(a:1.5)", {{"a", 1.5}});
     row("(a:2)", {{"a", 2}});
     row("(a:0)", {{"a", 0}});
@@ -121,6 +103,10 @@ void PromptTest::attention_data()
                                                                 {", sun, ", up},
                                                                 {"sky", up * up * up * up},
                                                                 {".", up}});
+}
+
+void breakRows()
+{
     row("a BREAK b", {{"a", 1}, {"BREAK", -1}, {"b", 1}});
     row("BREAK", {{"", 1}, {"BREAK", -1}, {"", 1}});
     row("a,BREAK,b", {{"a,", 1}, {"BREAK", -1}, {",b", 1}});
@@ -130,6 +116,38 @@ void PromptTest::attention_data()
     row("\u00e9BREAK", {{"\u00e9BREAK", 1}});
     row("\u3000BREAK\u3000b", {{"", 1}, {"BREAK", -1}, {"b", 1}});
     row("\u2019BREAK\u2019", {{"\u2019", 1}, {"BREAK", -1}, {"\u2019", 1}});
+}
+
+}  // namespace
+
+class PromptTest final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void attention_data();
+    void attention();
+    void refused_data();
+    void refused();
+    void hugeWeightsOfAnyForm();
+    void longPromptsStayLinear_data();
+    void longPromptsStayLinear();
+    void emptyPromptIsOneChunk();
+    void chunkLengths_data();
+    void chunkLengths();
+    void weightsFollowTheirTokens();
+    void commaMovesTheRest_data();
+    void commaMovesTheRest();
+    void breakClosesAChunk();
+    void tooManyTokens();
+};
+
+void PromptTest::attention_data()
+{
+    QTest::addColumn<QString>("prompt");
+    QTest::addColumn<Pieces>("pieces");
+    bracketRows();
+    weightRows();
+    breakRows();
 }
 
 void PromptTest::attention()
