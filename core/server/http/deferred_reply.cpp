@@ -5,8 +5,12 @@
 namespace sg::http {
 
 struct DeferredReply::State {
+    State() = default;
+    State(const State &) = delete;  // a second one would answer as well
+    State &operator=(const State &) = delete;
+
     QPointer<HttpConnection> connection;
-    ErrorShape shape;
+    ErrorShape shape = {};
     std::string requestId;
     std::vector<std::pair<std::string, std::string>> fields;
 
@@ -18,9 +22,11 @@ struct DeferredReply::State {
     }
 };
 
-DeferredReply::DeferredReply(HttpConnection *connection, ErrorShape shape)
-    : m_state(std::make_shared<State>(State{connection, std::move(shape), connection->request().requestId, {}}))
+DeferredReply::DeferredReply(HttpConnection *connection, ErrorShape shape) : m_state(std::make_shared<State>())
 {
+    m_state->connection = connection;
+    m_state->shape = std::move(shape);
+    m_state->requestId = connection->request().requestId;
 }
 
 bool DeferredReply::connected() const
