@@ -1,0 +1,106 @@
+"""serigraphd's other commands, with the null engine: generate, models, tasks, and their exit codes."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from serigraphd import BIN, is_png, run_cases, write_checkpoint  # noqa: E402
+
+ENGINE = ["--engine", os.environ.get("SG_ENGINE", str(BIN / "serigraph-engine")), "--engine-arg=--null", "--engine-arg=--null-step-ms"]
+SMALL = ["--width", "64", "--height", "64", "--steps", "2"]
+
+
+def command(name, *arguments, step_ms=1):
+    engine = [*ENGINE, f"--engine-arg={step_ms}"] if name in ("generate", "serve") else []
+    return [str(BIN / "serigraphd"), name, "--models", str(folder / "models"), *engine, *arguments]
+
+
+def run(name, *arguments, **options):
+    return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=60, cwd=folder, **options)
+
+
+def test_one_picture():
+    done = run("generate", "--prompt", "a red star", "-o", "star.png", *SMALL)
+    assert done.returncode == 0 and done.stdout == "star.png\n" and done.stderr == "", done
+    assert is_png((folder / "star.png").read_bytes())
+
+
+def test_several_pictures_and_json():
+    done = run("generate", "--prompt", "x", "--batch", "2", "--seed", "41", "-o", "s{seed}.png", "--json", "--model", "beta", *SMALL)
+    reply = json.loads(done.stdout)
+    assert done.returncode == 0 and reply["status"] == "succeeded", done
+    assert reply["parameters"]["stable_diffusion_model"] == "sub/beta" and reply["parameters"]["steps"] == 2, reply
+    names = sorted(path.name for path in folder.glob("s4*.png"))
+    assert len(names) == 2 and len(reply["infotexts"]) == 2, (names, reply)
+    done = run("generate", "--prompt", "x", "--batch", "2", "-o", "two.png", *SMALL)
+    assert done.stdout.split() == ["two_1.png", "two_2.png"], done
+
+
+def test_a_model_by_its_path():
+    write_checkpoint(folder / "elsewhere" / "gamma.safetensors", 24)
+    done = run("generate", "--prompt", "x", "--model", str(folder / "elsewhere" / "gamma.safetensors"), "--json", *SMALL)
+    assert done.returncode == 0 and json.loads(done.stdout)["parameters"]["stable_diffusion_model"] == "gamma", done
+
+
+def test_exit_codes():
+    assert run("generate", "--prompt", "x", "--steps", "0").returncode == 2
+    assert run("generate", "--prompt", "x", "--steps", "many").returncode == 2
+    assert run("generate", "--prompt", "x", "--sampler", "Nothing", *SMALL).returncode == 2
+    assert run("generate", "--no-such-option").returncode == 2
+    missing = run("generate", "--prompt", "x", "--model", "gone", "--json", *SMALL)
+    assert missing.returncode == 3 and json.loads(missing.stdout)["code"] == "not_found", missing
+    assert run("generate", "--prompt", "x", "-o", "/no/such/folder/x.png", *SMALL).returncode == 4
+    assert run("nonsense").returncode == 2
+    for name in ("serve", "generate", "models", "tasks"):
+        done = run(name, "--help")
+        assert done.returncode == 0 and "--data-dir" in done.stdout, (name, done)
+
+
+def test_interrupt():
+    process = subprocess.Popen(command("generate", "--prompt", "x", "--json", *SMALL, "--steps", "150", step_ms=200), cwd=folder,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 5 and json.loads(out)["status"] == "cancelled", (process.returncode, out)
+
+
+def test_lists():
+    models = json.loads(run("models", "--json").stdout)
+    assert {model["name"] for model in models} == {"alpha", "sub/beta"}, models
+    data = folder / "data"
+    assert run("generate", "--prompt", "x", "--data-dir", str(data), *SMALL).returncode == 0
+    tasks = json.loads(run("tasks", "--data-dir", str(data), "--json").stdout)
+    assert len(tasks) == 1 and tasks[0]["status"] == "succeeded", tasks
+
+
+def test_remote_addresses_need_a_word():
+    for address in ("0.0.0.0", "192.0.2.1", "::"):
+        done = run("serve", "--bind", address, "--port", "0", "--data-dir", str(folder / "remote"))
+        assert done.returncode == 2 and "--allow-remote" in done.stderr, done
+    assert run("serve", "--bind", "example.org", "--port", "0", "--data-dir", str(folder / "remote")).returncode == 2
+
+
+def test_one_server_a_data_folder():
+    data = str(folder / "locked")
+    first = subprocess.Popen(command("serve", "--port", "0", "--data-dir", data), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert first.stdout.readline().startswith("listening on ")
+        second = run("serve", "--port", "0", "--data-dir", data)
+        assert second.returncode == 4 and str(first.pid) in second.stderr, second
+    finally:
+        first.terminate()
+        assert first.wait(10) == 0
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as path:
+        folder = pathlib.Path(path)
+        write_checkpoint(folder / "models" / "alpha.safetensors", 8)
+        write_checkpoint(folder / "models" / "sub" / "beta.safetensors", 16)
+        run_cases([value for name, value in list(globals().items()) if name.startswith("test_")])
