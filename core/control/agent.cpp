@@ -58,6 +58,7 @@ public:
     void hello(const Json &header);
     void sign();
     void finishRun();
+    void report(const Json &header);
     void setReady(bool value);
     void send(const Json &header);
     QString describeExit() const;
@@ -140,6 +141,7 @@ void Agent::Private::processEnded(const Error &reason)
         timer->stop();
     setReady(false);
     if (!wanted) return;
+    Q_EMIT q->modelsReported({});
     backoffMs = backoffMs == 0 ? config.backoffFirstMs : std::min(backoffMs * 2, config.backoffMostMs);
     logWarning("engine", reason.message + "; a new one starts in " + std::to_string(backoffMs) + " ms");
     restartTimer.start(backoffMs);
@@ -209,6 +211,16 @@ void Agent::Private::finishRun()
     silenceTimer.stop();
     cancelTimer.stop();
     backoffMs = 0;
+    send({{"type", "status"}, {"id", "status"}});
+}
+
+void Agent::Private::report(const Json &header)
+{
+    std::vector<std::string> paths;
+    if (const auto models = header.find("models"); models != header.end() && models->is_array())
+        for (const Json &model : *models)
+            if (model.is_object()) paths.push_back(field(model, "path"));
+    Q_EMIT q->modelsReported(paths);
 }
 
 void Agent::Private::handle(Frame &frame)
@@ -217,6 +229,10 @@ void Agent::Private::handle(Frame &frame)
     const std::string id = field(frame.header, "id");
     if (type == "hello") {
         hello(frame.header);
+        return;
+    }
+    if (type == "status") {
+        report(frame.header);
         return;
     }
     if (type == "progress" && !run.empty()) {

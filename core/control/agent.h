@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sg {
 
@@ -53,6 +54,8 @@ Q_SIGNALS:
     void imageArrived(const std::string &run, const sg::Frame &frame);
     void finished(const std::string &run);
     void refused(const std::string &run, const sg::Error &error);  ///< the engine's own error event; the engine lives
+    /// Paths of the models that the engine holds: after each run, and none when it has gone.
+    void modelsReported(const std::vector<std::string> &paths);
     void died(const std::string &run,
               const sg::Error &error);  ///< the engine ended, was stuck or broke the protocol during this run
 

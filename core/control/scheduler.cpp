@@ -54,12 +54,12 @@ Scheduler::Scheduler(Parts parts, AgentConfig agent, int maxAttempts, QObject *p
     connect(&m_agent, &Agent::progressed, this, [this](const std::string &run, const Json &event) {
         if (!isCurrent(run)) return;
         m_parts.board.advance(m_run->task.id, event);
-        noteProgress(m_run->task.id);
+        noteProgress();
     });
     connect(&m_agent, &Agent::previewed, this, [this](const std::string &run, const Frame &frame) {
         if (!isCurrent(run)) return;
         m_parts.board.preview(m_run->task.id, frame.payload);
-        noteProgress(m_run->task.id);
+        noteProgress();
     });
     connect(&m_agent, &Agent::imageArrived, this, [this](const std::string &run, const Frame &frame) {
         if (isCurrent(run)) storeImage(frame);
@@ -70,6 +70,7 @@ Scheduler::Scheduler(Parts parts, AgentConfig agent, int maxAttempts, QObject *p
     connect(&m_agent, &Agent::refused, this, [this](const std::string &run, const Error &error) {
         if (isCurrent(run)) runRefused(error);
     });
+    connect(&m_agent, &Agent::modelsReported, this, &Scheduler::noteModels);
     connect(&m_agent, &Agent::died, this, [this](const std::string &run, const Error &error) {
         if (isCurrent(run)) runDied(error);
     });
@@ -108,9 +109,19 @@ void Scheduler::retryIn(int ms)
     if (!m_stopping && !m_retry.isActive()) m_retry.start(ms);
 }
 
-void Scheduler::noteProgress(const std::string &)
+void Scheduler::noteProgress()
 {
     if (!m_progress.isActive()) m_progress.start(kProgressMs);
+}
+
+void Scheduler::noteModels(const std::vector<std::string> &paths)
+{
+    const std::set<std::string> now(paths.begin(), paths.end());
+    for (const std::string &path : now)
+        if (!m_loaded.contains(path)) m_parts.library.setLoaded(path, true);
+    for (const std::string &path : m_loaded)
+        if (!now.contains(path)) m_parts.library.setLoaded(path, false);
+    m_loaded = now;
 }
 
 void Scheduler::wake()
@@ -193,6 +204,7 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
     m_run = std::move(run);
     m_parts.board.start(m_run->task.id, static_cast<int>(m_run->images.size()));
     Q_EMIT taskChanged(QString::fromStdString(m_run->task.id), static_cast<int>(TaskState::Running));
+    m_parts.library.setBusy(true);
     Json named{{"path", model.path}, {"name", model.name}};
     if (!model.sha256.empty()) named["hash"] = model.sha256;
     m_agent.generate(m_run->id, named, m_run->task.params);
@@ -300,6 +312,7 @@ void Scheduler::commitOutcome()
     m_lastTrouble.clear();
     if (outcome.state == TaskState::Failed) logWarning("queue", "task " + id + " failed: " + outcome.error.message);
     m_run.reset();
+    m_parts.library.setBusy(false);
     announce(*stored);
     wake();
 }

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,7 +83,8 @@ private:
     void announce(const TaskRecord &task);
     void removeImages(const TaskRecord &task);
     void retryIn(int ms);
-    void noteProgress(const std::string &id);
+    void noteModels(const std::vector<std::string> &paths);
+    void noteProgress();
     bool isCurrent(const std::string &run) const { return m_run && m_run->id == run && !m_run->outcome; }
 
     Parts m_parts;
@@ -90,6 +92,7 @@ private:
     int m_maxAttempts;
     std::optional<Run> m_run;
     std::vector<Waiter> m_waiters;
+    std::set<std::string> m_loaded;
     QTimer m_retry;
     QTimer m_progress;
     std::int64_t m_startedMs = 0;

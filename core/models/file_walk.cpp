@@ -1,5 +1,7 @@
 #include "core/models/file_walk.h"
 
+#include "core/base/utf8.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -28,20 +30,8 @@ bool mayBeModel(const std::filesystem::path &path)
 /// Names end up in JSON; a name that is not UTF-8 could never be asked for.
 bool isPlainText(const std::string &name)
 {
-    for (std::size_t i = 0; i < name.size();) {
-        const auto byte = static_cast<unsigned char>(name[i]);
-        if (byte < 0x20 || byte == 0x7f) return false;
-        const std::size_t length = byte < 0x80                   ? 1
-                                   : byte >= 0xc2 && byte < 0xe0 ? 2
-                                   : byte >= 0xe0 && byte < 0xf0 ? 3
-                                   : byte >= 0xf0 && byte < 0xf5 ? 4
-                                                                 : 0;
-        if (length == 0 || i + length > name.size()) return false;
-        for (std::size_t k = 1; k < length; ++k)
-            if ((static_cast<unsigned char>(name[i + k]) & 0xc0u) != 0x80u) return false;
-        i += length;
-    }
-    return true;
+    const auto isControl = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    return isUtf8(name) && std::none_of(name.begin(), name.end(), isControl);
 }
 
 class Walk {

@@ -112,14 +112,19 @@ Expected<void> ModelCache::store(const std::vector<CachedModel> &models)
     return transaction->commit();
 }
 
-Expected<void> ModelCache::storeHash(const std::string &path, const std::string &sha256)
+Expected<void> ModelCache::storeHashes(const std::unordered_map<std::string, std::string> &hashes)
 {
-    if (const auto it = m_models.find(path); it != m_models.end()) it->second.record.sha256 = sha256;
-    if (!m_database) return {};
-    const Expected<int> stored =
-        m_database->change("UPDATE model_files SET sha256 = ? WHERE path = ?", {text(sha256), text(path)});
-    if (!stored) return Unexpected{stored.error()};
-    return {};
+    for (const auto &[path, sha256] : hashes)
+        if (const auto it = m_models.find(path); it != m_models.end()) it->second.record.sha256 = sha256;
+    if (!m_database || hashes.empty()) return {};
+    Expected<Transaction> transaction = Transaction::begin(*m_database);
+    if (!transaction) return Unexpected{transaction.error()};
+    for (const auto &[path, sha256] : hashes) {
+        const Expected<int> stored =
+            m_database->change("UPDATE model_files SET sha256 = ? WHERE path = ?", {text(sha256), text(path)});
+        if (!stored) return Unexpected{stored.error()};
+    }
+    return transaction->commit();
 }
 
 Expected<std::vector<std::string>> ModelCache::folders()

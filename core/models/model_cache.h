@@ -31,7 +31,8 @@ public:
 
     /// In one commit; in memory also when that fails.
     Expected<void> store(const std::vector<CachedModel> &models);
-    Expected<void> storeHash(const std::string &path, const std::string &sha256);
+    /// SHA-256 by path, in one commit.
+    Expected<void> storeHashes(const std::unordered_map<std::string, std::string> &hashes);
 
     Expected<std::vector<std::string>> folders();
     Expected<void> addFolder(const std::string &path);

@@ -118,6 +118,11 @@ void ModelLibrary::setLoaded(const std::string &path, bool loaded)
     d->post([scanner = d->scanner, path, loaded] { scanner->setLoaded(path, loaded); });
 }
 
+void ModelLibrary::setBusy(bool busy)
+{
+    d->state.busy = busy;
+}
+
 void ModelLibrary::hashSoon(const std::string &path)
 {
     d->post([scanner = d->scanner, path] { scanner->hashSoon(path); });

@@ -53,6 +53,9 @@ public:
     /// Marks what the engines hold: "loaded" or "unloaded" (by path).
     void setLoaded(const std::string &path, bool loaded);
 
+    /// While an engine computes, background hashing waits; hashSoon() does not.
+    void setBusy(bool busy);
+
     /// Puts this file first in the queue of files to hash.
     void hashSoon(const std::string &path);
 

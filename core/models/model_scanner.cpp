@@ -20,6 +20,8 @@ constexpr int kChangedMs = 250;
 constexpr int kProgressMs = 100;
 constexpr std::size_t kChunk = 4u << 20;
 constexpr int kNiceness = 10;
+constexpr int kFlushMs = 1000;
+constexpr int kBusyMs = 200;
 
 }  // namespace
 
@@ -90,6 +92,7 @@ void ModelScanner::scan()
         const std::lock_guard guard(m_state.mutex);
         folders = m_state.folders;
     }
+    flushHashes();
     const WalkResult found = walkModelFiles(folders, [this] { return m_state.stopped.load(); });
     for (const std::string &text : found.notes)
         note(text);
@@ -152,7 +155,9 @@ void ModelScanner::announce()
 Expected<void> ModelScanner::addPath(const std::string &path, bool remember)
 {
     std::error_code error;
-    const std::filesystem::path given(path);
+    // A path of the command line means the folder that the program was started in; one that stays must mean the same
+    // tomorrow.
+    const std::filesystem::path given = remember ? std::filesystem::path(path) : std::filesystem::absolute(path, error);
     if (!given.is_absolute())
         return fail(ErrorCode::InvalidArgument, "the path of a model folder must be absolute: " + path, "path");
     const std::string clean = std::filesystem::weakly_canonical(given, error).string();
@@ -203,21 +208,29 @@ void ModelScanner::setLoaded(const std::string &path, bool loaded)
 void ModelScanner::queueHashes()
 {
     m_toHash.clear();
-    for (const ModelRecord &record : *m_state.models)
-        if (record.sha256.empty() && record.status != "unusable" && record.status != "deleted")
-            m_toHash.push_back(record.path);
+    for (const ModelRecord &record : *m_state.models) {
+        if (!record.sha256.empty() || record.status == "unusable" || record.status == "deleted") continue;
+        if (m_hashing && m_hashing->path == record.path) continue;
+        if (record.path == m_urgent) m_toHash.push_front(record.path);
+        else m_toHash.push_back(record.path);
+    }
     if (!m_toHash.empty() || m_hashing) m_hashTimer.start(0);
 }
 
 void ModelScanner::hashSoon(const std::string &path)
 {
-    if (m_hashing && m_hashing->path == path) return;
+    if (m_hashing && m_hashing->path == path) {
+        m_urgent = path;
+        m_hashTimer.start(0);
+        return;
+    }
     const auto it = std::find(m_toHash.begin(), m_toHash.end(), path);
     if (it == m_toHash.end()) return;
     m_toHash.erase(it);
     if (m_hashing) m_toHash.push_front(m_hashing->path);
     m_hashing.reset();
     m_toHash.push_front(path);
+    m_urgent = path;
     m_hashTimer.start(0);
 }
 
@@ -226,7 +239,10 @@ bool ModelScanner::openForHashing()
     const std::string path = m_toHash.front();
     m_toHash.pop_front();
     const auto known = m_identities.find(path);
-    if (known == m_identities.end()) return false;
+    if (known == m_identities.end()) {
+        if (m_urgent == path) m_urgent.clear();
+        return false;
+    }
     auto hashing = std::make_unique<Hashing>();
     hashing->path = path;
     hashing->identity = known->second;
@@ -242,9 +258,12 @@ bool ModelScanner::openForHashing()
 void ModelScanner::hashStep()
 {
     if (!m_hashing && m_toHash.empty()) {
+        flushHashes();
         m_hashTimer.stop();
         return;
     }
+    m_hashTimer.setInterval(m_state.busy && m_urgent.empty() ? kBusyMs : 0);
+    if (m_state.busy && m_urgent.empty()) return;
     if (!m_hashing && !openForHashing()) return;
     m_buffer.resize(kChunk);
     const ssize_t got = ::read(m_hashing->fd.get(), m_buffer.data(), m_buffer.size());
@@ -263,13 +282,23 @@ void ModelScanner::hashStep()
 void ModelScanner::hashDone()
 {
     const std::unique_ptr<Hashing> done = std::move(m_hashing);
+    const bool urgent = done->path == m_urgent;
+    if (urgent) m_urgent.clear();
     if (fileIdentity(done->path) != done->identity) return;
-    const std::string sha256 = done->hash.result().toHex().toStdString();
-    if (Expected<void> stored = m_cache->storeHash(done->path, sha256); !stored)
-        logError("library", stored.error().message);
+    m_hashed.insert_or_assign(done->path, done->hash.result().toHex().toStdString());
+    if (urgent || !m_sinceFlush.isValid() || m_sinceFlush.elapsed() >= kFlushMs) flushHashes();
+}
+
+/// Many small files share one commit and one new list.
+void ModelScanner::flushHashes()
+{
+    if (m_hashed.empty()) return;
+    m_sinceFlush.start();
+    const auto hashed = std::exchange(m_hashed, {});
+    if (Expected<void> stored = m_cache->storeHashes(hashed); !stored) logError("library", stored.error().message);
     std::vector<ModelRecord> models = *m_state.models;
     for (ModelRecord &record : models)
-        if (record.path == done->path) record.sha256 = sha256;
+        if (const auto it = hashed.find(record.path); it != hashed.end()) record.sha256 = it->second;
     publish(std::move(models));
 }
 

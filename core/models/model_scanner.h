@@ -29,6 +29,7 @@ struct LibraryState {
     std::vector<std::string> folders;
     std::atomic<int> pendingScans{0};
     std::atomic<bool> stopped{false};
+    std::atomic<bool> busy{false};    ///< an engine computes: hashing waits
     std::atomic<int> filesListed{0};  ///< of the last scan
     std::atomic<int> headersRead{0};  ///< of the last scan
 };
@@ -67,6 +68,7 @@ private:
     void hashStep();
     bool openForHashing();
     void hashDone();
+    void flushHashes();
     void announce();
     void note(const std::string &text);
 
@@ -80,6 +82,9 @@ private:
     std::set<std::string> m_noted;
     std::deque<std::string> m_toHash;
     std::unique_ptr<Hashing> m_hashing;
+    std::string m_urgent;                                   ///< asked for by hashSoon(), not done yet
+    std::unordered_map<std::string, std::string> m_hashed;  ///< SHA-256 by path, not stored yet
+    QElapsedTimer m_sinceFlush;
     std::string m_buffer;
     QTimer m_hashTimer;
     QTimer m_changedTimer;

@@ -2,6 +2,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -14,37 +15,12 @@ namespace {
 constexpr std::string_view kTemporary = ".tmp";
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-/// Length of the UTF-8 sequence at the start of `text`, 0 when it is none (overlong, surrogate, cut off).
-std::size_t sequenceLength(std::string_view text)
-{
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0u) == 0x80u; };
-    const unsigned first = byte(0);
-    if (first < 0x80) return 1;
-    if (first >= 0xc2 && first < 0xe0) return tail(1) ? 2 : 0;
-    if (first >= 0xe0 && first < 0xf0) {
-        if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0)) return 0;
-        return tail(1) && tail(2) ? 3 : 0;
-    }
-    if (first >= 0xf0 && first < 0xf5) {
-        if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90)) return 0;
-        return tail(1) && tail(2) && tail(3) ? 4 : 0;
-    }
-    return 0;
-}
-
 bool isPrintableUtf8(std::string_view text)
 {
-    while (!text.empty()) {
-        const std::size_t length = sequenceLength(text);
-        if (length == 0) return false;
-        const auto first = static_cast<unsigned char>(text[0]);
-        // C0, DEL, C1; and the division slash, which looks like a separator.
-        if (length == 1 && (first < 0x20 || first == 0x7f)) return false;
-        if (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return false;
-        if (text.starts_with("\xE2\x88\x95")) return false;
-        text.remove_prefix(length);
-    }
+    if (!isUtf8(text)) return false;
+    for (const char32_t c : decodeUtf8(text))
+        // C0, DEL and C1; and the division slash, which looks like a separator.
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2215) return false;
     return true;
 }
 
