@@ -1,0 +1,127 @@
+// The engine's messages and its null backend, without a process around them.
+#include "core/engine/messages.h"
+#include "core/engine/null_backend.h"
+#include "core/engine/process_memory.h"
+
+#include "tests/support/check.h"
+
+#include <tuple>
+
+using namespace sg;
+using namespace sg::engine;
+
+namespace {
+
+Json generateHeader()
+{
+    return {{"type", "generate"},
+            {"id", "t"},
+            {"model", {{"path", "/m.safetensors"}, {"name", "m"}, {"hash", "0123456789"}}},
+            {"params",
+             {{"prompt", "a star"},
+              {"steps", 3},
+              {"width", 64},
+              {"height", 32},
+              {"batch_size", 2},
+              {"n_iter", 2},
+              {"seed", 5}}}};
+}
+
+struct Collected final : GenerationSink {
+    void progress(const StepProgress &step) override
+    {
+        steps.push_back(step);
+        if (steps.size() == cancelAfter) stop.request_stop();
+    }
+    bool previewDue() override { return true; }
+    void preview(std::int64_t, std::int64_t, Image picture) override { previews.push_back(std::move(picture)); }
+    void image(std::int64_t index, Image picture) override
+    {
+        CHECK(index == static_cast<std::int64_t>(images.size()));
+        images.push_back(std::move(picture));
+    }
+    std::vector<StepProgress> steps;
+    std::vector<Image> images, previews;
+    std::size_t cancelAfter = 0;
+    std::stop_source stop;
+};
+
+}  // namespace
+
+SG_CASE(a_generate_message_is_read_whole)
+{
+    const Expected<GenerateMessage> message = parseGenerate(generateHeader());
+    CHECK(message.has_value());
+    CHECK(message->model.path == "/m.safetensors" && message->model.name == "m" && message->model.hash == "0123456789");
+    CHECK(message->request.prompt == "a star" && message->request.steps == 3 && message->request.imageCount() == 4);
+    CHECK(message->previews);
+    CHECK(message->request.seed == 5 && message->request.subseed >= 0);  // -1 was resolved
+}
+
+SG_CASE(seeds_count_as_in_a1111)
+{
+    GenerationRequest request;
+    request.seed = 10;
+    request.subseed = 100;
+    CHECK(request.imageSeed(3) == 13 && request.imageSubseed(3) == 103);
+    request.subseedStrength = 0.3;
+    CHECK(request.imageSeed(3) == 10 && request.imageSubseed(3) == 103);
+}
+
+SG_CASE(a_wrong_message_names_the_field)
+{
+    for (const auto &[field, value, subject] : {std::tuple("steps", Json(0), "steps"),
+                                                {"steps", Json("many"), "steps"},
+                                                {"width", Json(60), "width"},
+                                                {"prompt", Json(5), "prompt"}}) {
+        Json header = generateHeader();
+        header["params"][field] = value;
+        const Expected<GenerateMessage> message = parseGenerate(header);
+        CHECK(!message && message.error().code == ErrorCode::InvalidArgument && message.error().subject == subject);
+    }
+    Json header = generateHeader();
+    header["model"].erase("path");
+    CHECK(parseGenerate(header).error().subject == "model.path");
+    CHECK(!parseUnload({{"model", 1}}));
+    CHECK(parseUnload(Json::object()).value() == std::nullopt);
+    CHECK(parseUnload({{"model", {{"path", "/m"}}}}).value() == "/m");
+}
+
+SG_CASE(the_null_backend_tells_every_step)
+{
+    NullBackend backend{std::chrono::milliseconds(0)};
+    const GenerateMessage message = *parseGenerate(generateHeader());
+    Collected sink;
+    CHECK(backend.generate(message.model, message.request, sink, {}).has_value());
+    CHECK(sink.steps.size() == 6 && sink.previews.size() == 6 && sink.images.size() == 4);
+    CHECK(sink.steps.back().fraction == 1 && sink.steps.back().image == 2);
+    CHECK(sink.images[0].width == 64 && sink.images[0].height == 32 && sink.images[0] != sink.images[1]);
+    CHECK(sink.images[0] == plainPicture(64, 32, 5));
+    CHECK(backend.residentModels().size() == 1);
+    backend.unload("/another");
+    CHECK(backend.residentModels().size() == 1);
+    backend.unload(std::nullopt);
+    CHECK(backend.residentModels().empty());
+}
+
+SG_CASE(the_null_backend_stops_when_asked)
+{
+    NullBackend backend{std::chrono::milliseconds(1)};
+    const GenerateMessage message = *parseGenerate(generateHeader());
+    Collected sink;
+    sink.cancelAfter = 2;
+    const Expected<void> made = backend.generate(message.model, message.request, sink, sink.stop.get_token());
+    CHECK(!made && made.error().code == ErrorCode::Cancelled);
+    CHECK(sink.steps.size() == 2 && sink.images.empty());
+}
+
+SG_CASE(memory_and_devices_are_known)
+{
+    const ProcessMemory memory = processMemory();
+    CHECK(memory.resident > 0 && memory.anonymous > 0 && memory.anonymous <= memory.resident &&
+          memory.peak >= memory.resident);
+    const std::vector<Device> devices = listDevices();
+    CHECK(!devices.empty() && devices.front().id == "cpu" && devices.front().memory > memory.resident);
+}
+
+SG_TEST_MAIN
