@@ -211,8 +211,10 @@ void ModelScanner::queueHashes()
     for (const ModelRecord &record : *m_state.models) {
         if (!record.sha256.empty() || record.status == "unusable" || record.status == "deleted") continue;
         if (m_hashing && m_hashing->path == record.path) continue;
-        if (record.path == m_urgent) m_toHash.push_front(record.path);
-        else m_toHash.push_back(record.path);
+        if (record.path == m_urgent)
+            m_toHash.push_front(record.path);
+        else
+            m_toHash.push_back(record.path);
     }
     if (!m_toHash.empty() || m_hashing) m_hashTimer.start(0);
 }

@@ -160,8 +160,8 @@ void DeathsTest::anEngineThatTalksNonsense()
     const std::filesystem::path at(folder.path().toStdString());
     const std::string engine = std::string(SG_BIN_DIR) + "/serigraph-engine";
     // The real engine; two seconds after its start, bytes that are no frame come between its own.
-    const std::string script = writeScript(
-        at / "engine.sh", "(sleep 2; head -c 4096 /dev/zero) &\nexec " + engine + " --null --null-step-ms 20\n");
+    const std::string script = writeScript(at / "engine.sh", "(sleep 2; head -c 4096 /dev/zero) &\nexec " + engine +
+                                                                 " --null --null-step-ms 20\n");
     ServiceFixture fixture(0, [&](TaskServiceConfig &config) { config.engineProgram = script; });
     QVERIFY(fixture.submit(ServiceFixture::task("noise", 150)).has_value());
     const Expected<TaskRecord> ended = fixture.ended("noise");

@@ -3,6 +3,7 @@
 #include "core/base/ids.h"
 
 #include <QSignalSpy>
+#include <QTimer>
 
 using namespace sg;
 using sg::test::ServiceFixture;
