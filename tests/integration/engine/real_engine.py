@@ -60,9 +60,9 @@ def load_and_generate():
 
 def previews_while_it_draws():
     engine = started()
-    events = engine.generate("t", MODEL, {**PARAMS, "steps": 150, "batch_size": 4})
+    events = engine.generate("t", MODEL, {**PARAMS, "steps": 60, "batch_size": 4})
     previews = [(h, p) for h, p in events if h["type"] == "preview"]
-    assert previews, "no preview in 150 steps"
+    assert previews, "no preview in 60 steps"
     assert all(p[:2] == b"\xff\xd8" and h["width"] == 32 and h["height"] == 32 and h["image"] == 0 for h, p in previews)
     assert len(previews) <= 4 * events[-1][0]["seconds"] + 1
     assert engine.close() == 0
