@@ -9,13 +9,17 @@
 #include <QDeadlineTimer>
 #include <QTimer>
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstdio>
 
 namespace sg::daemon {
 namespace {
 
 constexpr int kFirstScanMs = 10'000;  ///< how long "ready" may wait for the models
-constexpr int kDefaultPort = 7860;    // A1111's: its clients find us without settings
+constexpr rlim_t kFiles = 4096;
+constexpr int kDefaultPort = 7860;  // A1111's: its clients find us without settings
 
 QString name(const char *text)
 {
@@ -58,6 +62,15 @@ Expected<ServicesConfig> configure(const QCommandLineParser &parser)
     return config;
 }
 
+/// 1,000 connections need more files than the usual soft limit of 1,024 leaves.
+void raiseFileLimit()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kFiles) return;
+    limit.rlim_cur = std::min(kFiles, limit.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// Says "listening" when the first look at the models is over, so that a script's first request finds them.
 void announceWhenReady(Services &services, QObject *context)
 {
@@ -80,6 +93,7 @@ int serve(const QStringList &words)
     if (Expected<void> parsed = parseWords(parser, words); !parsed) return complain(parsed.error(), kExitUsage);
     Expected<ServicesConfig> config = configure(parser);
     if (!config) return complain(config.error(), kExitUsage);
+    raiseFileLimit();
     SignalWatch stopSignals;
     Services services(std::move(*config));
     if (Expected<void> started = services.start(); !started) {

@@ -3,6 +3,7 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
+#include "core/models/model_library.h"
 #include "core/server/listener.h"
 #include "core/server/openapi.h"
 #include "core/server/routes/route_context.h"
@@ -28,12 +29,11 @@ public:
         place = {config.address, config.port, config.allowRemote, config.publicUrl, config.allowedHosts};
         context.listenerState = [this] { return listenerState(); };
         context.changeListener = [this](const Json &wanted) { return changeListener(wanted); };
-        context.openApi = [this]() -> Json { return openApi; };
+        context.openApi = [this] { return document(); };
         mountServerlessRoutes(router, context);
         mountFileRoutes(router, context);
         mountWebuiRoutes(router, context);
         mountManagementRoutes(router, context);
-        openApi = openApiDocument(router, config.table);
     }
 
     Json listenerState() const
@@ -48,6 +48,14 @@ public:
                 {"error", listenError}};
     }
 
+    Json document() const
+    {
+        std::vector<std::string> models;
+        for (const ModelRecord &model : context.library.models())
+            if (model.type == "stableDiffusion" && model.status != "unusable") models.push_back(model.name);
+        return openApiDocument(router, config.table, models);
+    }
+
     Expected<void> changeListener(const Json &wanted);
     Expected<void> applyListener(bool on);
     void publishUrls();
@@ -59,7 +67,6 @@ public:
     std::string token;
     RouteContext context;
     http::Router router;
-    Json openApi;
     Listener publicListener;
     Listener privateListener;
     Listener::Place place;

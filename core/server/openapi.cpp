@@ -37,11 +37,13 @@ Json statusSchema()
 }
 
 /// The body of a generating request. null means the default, as in A1111.
-Json requestSchema(const ParamTable &table, bool webui)
+Json requestSchema(const ParamTable &table, const std::vector<std::string> &models, bool webui)
 {
     Json properties = Json::object();
     for (const ParamSpec &spec : table.specs())
         properties[spec.key] = paramSchema(spec);
+    properties["stable_diffusion_model"].erase("default");
+    if (!models.empty()) properties["stable_diffusion_model"]["enum"] = models;
     if (webui) {
         properties["sampler_index"] = kText;
         properties["override_settings"] = kAnything;
@@ -49,7 +51,6 @@ Json requestSchema(const ParamTable &table, bool webui)
         return object(properties);
     }
     properties["stable_diffusion_model"]["minLength"] = 1;
-    properties["stable_diffusion_model"].erase("default");
     return object(properties, {"stable_diffusion_model"});
 }
 
@@ -145,6 +146,7 @@ Json managementSchemas()
                                                       {"message", kText}}))}},
                             {"lines"})},
             {"Health", object({{"status", kText}}, {"status"})},
+            {"Event", object({{"event", kText}, {"data", kText}}, {"event", "data"})},
             {"Empty", {{"type", "object"}, {"additionalProperties", false}}},
             {"Null", {{"nullable", true}, {"enum", Json::array({nullptr})}}}};
 }
@@ -164,6 +166,32 @@ Json pathParameter(const std::string &name)
     return {{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}};
 }
 
+/// "POST /tasks/{id}/cancellation" is "post_tasks_id_cancellation".
+std::string operationId(const std::string &method, const std::string &path)
+{
+    std::string id = http::lowerCase(method);
+    for (const char c : path) {
+        if (c == '/' || c == '-' || c == '.')
+            id.push_back('_');
+        else if (c != '{' && c != '}')
+            id.push_back(c);
+    }
+    return id;
+}
+
+/// From a generating request to what its task's id opens.
+Json taskLinks()
+{
+    Json links = Json::object();
+    for (const auto &[method, path] :
+         {std::pair{"GET", "/tasks/{id}/result"}, std::pair{"GET", "/tasks/{id}/progress"},
+          std::pair{"GET", "/tasks/{id}/events"}, std::pair{"POST", "/tasks/{id}/cancellation"}}) {
+        const std::string id = operationId(method, path);
+        links[id] = {{"operationId", id}, {"parameters", {{"id", "$response.body#/taskId"}}}};
+    }
+    return links;
+}
+
 Json operation(const http::Route &route)
 {
     Json parameters = Json::array();
@@ -172,7 +200,9 @@ Json operation(const http::Route &route)
             parameters.push_back(pathParameter(segment.substr(1, segment.size() - 2)));
     for (const Json &parameter : route.doc.parameters)
         parameters.push_back(parameter);
-    Json made = {{"summary", route.doc.summary}, {"tags", {route.doc.tag}}};
+    Json made = {{"operationId", operationId(route.method, route.path)},
+                 {"summary", route.doc.summary},
+                 {"tags", {route.doc.tag}}};
     if (!parameters.empty()) made["parameters"] = parameters;
     if (!route.doc.body.is_null())
         made["requestBody"] = {{"required", true}, {"content", {{"application/json", {{"schema", route.doc.body}}}}}};
@@ -181,18 +211,20 @@ Json operation(const http::Route &route)
         {"200", {{"description", "done"}, {"content", {{route.doc.answerType, {{"schema", route.doc.answer}}}}}}},
         {"default",
          {{"description", "an error"}, {"content", {{"application/json", {{"schema", schemaRef(error)}}}}}}}};
+    if (route.doc.answer == schemaRef("TaskReply")) made["responses"]["200"]["links"] = taskLinks();
     if (route.doc.ownerOnly) made["description"] = "Answered only to the desktop of this machine; others get 403.";
     return made;
 }
 
 }  // namespace
 
-Json openApiDocument(const http::Router &router, const ParamTable &table)
+Json openApiDocument(const http::Router &router, const ParamTable &table, const std::vector<std::string> &models)
 {
     Json paths = Json::object();
     for (const http::Route &route : router.routes())
         paths[route.path][http::lowerCase(route.method)] = operation(route);
-    Json schemas = {{"TextToImage", requestSchema(table, false)}, {"WebuiTextToImage", requestSchema(table, true)}};
+    Json schemas = {{"TextToImage", requestSchema(table, models, false)},
+                    {"WebuiTextToImage", requestSchema(table, models, true)}};
     for (const Json &part : {taskSchemas(), managementSchemas(), errorSchemas()})
         for (const auto &[name, schema] : part.items())
             schemas[name] = schema;

@@ -42,8 +42,14 @@ HttpConnection::HttpConnection(QTcpSocket *socket, ApiGuard &guard)
 
 HttpConnection::~HttpConnection()
 {
-    m_guard.releaseBody(m_reserved);
+    releaseBody();
     m_guard.forget(this);
+}
+
+void HttpConnection::releaseBody()
+{
+    m_guard.releaseBody(m_reserved);
+    m_reserved = 0;
 }
 
 void HttpConnection::wire()
@@ -112,8 +118,7 @@ void HttpConnection::handOver()
     disconnect(m_socket, &QTcpSocket::readyRead, nullptr, nullptr);
     disconnect(m_socket, nullptr, this, nullptr);
     wire();
-    m_guard.releaseBody(m_reserved);
-    m_reserved = 0;
+    releaseBody();
     if (!m_dispatched) refuse(400, "the request is not valid");
 }
 
@@ -156,7 +161,10 @@ void HttpConnection::startWriting(State state, std::string bytes)
     m_out = std::move(bytes);
     m_outStart = 0;
     m_lastByte = m_guard.now();
-    if (m_unread) m_socket->skip(m_socket->bytesAvailable());
+    if (m_unread) {
+        m_socket->skip(m_socket->bytesAvailable());
+        releaseBody();
+    }
     pump();
 }
 

@@ -56,6 +56,7 @@ private:
     void headComplete();
     void readBodyBytes();
     void handOver();
+    void releaseBody();
     void timeoutWhileReading(qint64 now);
     void pump();
     void finish();

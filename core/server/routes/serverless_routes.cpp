@@ -173,7 +173,7 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context)
     router.defer("GET", "/tasks/{id}/events",
                  {.summary = "State, progress and previews as server-sent events",
                   .tag = "serverless",
-                  .answer = {{"type", "string"}},
+                  .answer = schemaRef("Event"),
                   .answerType = "text/event-stream"},
                  [context](const HttpRequest &request, DeferredReply reply) {
                      withTask(context, request, reply,

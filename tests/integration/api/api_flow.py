@@ -1,4 +1,5 @@
 """The whole HTTP API against the real serigraphd with the null engine: serverless, A1111, management."""
+import hmac
 import json
 import pathlib
 import sys
@@ -138,6 +139,11 @@ def test_signed_links():
     assert server.get(parts.path.replace("_1.png", "_2.png") + "?" + parts.query).status == 403
     for path in ("/files/images/..%2f..%2fetc/passwd", "/files/images/a/..", "/files/images/default/%00", "/files/serigraph.db"):
         assert server.get(path + "?" + parts.query).status in (400, 403, 404), path
+    # A genuine link of yesterday: signed with the server's key.
+    yesterday = str(int(time.time()) - 86400)
+    key = (server.data_dir / "links.key").read_bytes()
+    text = f"{yesterday}\n{parts.path.removeprefix('/files/')}".encode()
+    assert with_query(expires=yesterday, signature=hmac.new(key, text, "sha256").hexdigest()) == 410
     stored = next(server.data_dir.glob("objects/images/default/" + parts.path.rsplit("/", 1)[1]))
     stored.unlink()
     assert server.get(url).status == 404

@@ -26,11 +26,11 @@ HttpLimits smallLimits()
     limits.bodyBytes = 1 << 20;
     limits.bodiesBytes = 3 << 20;
     limits.connections = 40;
-    limits.headMs = 400;
-    limits.idleMs = 500;
-    limits.bodyGraceMs = 600;
+    limits.headMs = 1500;
+    limits.idleMs = 1500;
+    limits.bodyGraceMs = 1500;
     limits.bodyRate = 20'000;
-    limits.writeStallMs = 600;
+    limits.writeStallMs = 2000;
     limits.lingerMs = 300;
     limits.keepAliveMs = 200;
     limits.eventBytes = 64 * 1024;
@@ -188,7 +188,7 @@ void GuardTest::slowHead()
     bool open = true;
     for (std::size_t i = 0; open && i < bytes.size(); ++i) {
         open = dripping.send(bytes.substr(i, 1));
-        QThread::msleep(40);
+        QThread::msleep(100);
     }
     QCOMPARE(statusOf(dripping.readAll()), 408);
 }
@@ -340,7 +340,7 @@ void GuardTest::lateAnswers()
     const RawClient client(m_port);
     client.send(head("GET /keep"));
     QTRY_COMPARE(openConnections(), 1);
-    QThread::msleep(1500);  // longer than every timeout of a request that is being read
+    QThread::msleep(3500);  // longer than every timeout of a request that is being read
     QMetaObject::invokeMethod(
         &m_there,
         [&] {
