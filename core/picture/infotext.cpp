@@ -356,6 +356,8 @@ std::string_view ParsedInfotext::value(std::string_view key) const
 Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table)
 {
     if (text.size() > kMaxInfotext) return fail(ErrorCode::TooLarge, "an infotext may have 1 MiB");
+    if (text.find('\0') != std::string_view::npos)
+        return fail(ErrorCode::InvalidArgument, "the infotext contains U+0000");
     if (!isUtf8(text)) return fail(ErrorCode::InvalidArgument, "the infotext is not valid UTF-8");
     text = trimmed(text);
     ParsedInfotext parsed;

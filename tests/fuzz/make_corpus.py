@@ -5,7 +5,6 @@
 """
 import json
 import pathlib
-import shutil
 import struct
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -56,8 +55,9 @@ TARGETS = {
 def main():
     for target, inputs in TARGETS.items():
         folder = HERE / "corpus" / target
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("seed-*"):
+            old.unlink()
         for number, content in enumerate(inputs, 1):
             (folder / f"seed-{number:02}").write_bytes(content)
     print(f"{sum(map(len, TARGETS.values()))} seeds for {len(TARGETS)} targets")

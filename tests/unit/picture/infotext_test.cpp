@@ -313,6 +313,7 @@ void InfotextTest::hugeTextsStayLinear()
 void InfotextTest::refused()
 {
     QVERIFY(parseInfotext(std::string(kMaxInfotext + 1, 'a')).error().code == ErrorCode::TooLarge);
+    QVERIFY(parseInfotext(std::string_view("a\0b", 3)).error().code == ErrorCode::InvalidArgument);
     QVERIFY(parseInfotext("a\xff").error().code == ErrorCode::InvalidArgument);
 }
 
