@@ -28,17 +28,17 @@
 <context>
     <name>sg::ui::ProgressPanel</name>
     <message numerus="yes">
-        <source>Generate (%n in line)</source>
-        <translation>
-            <numerusform>Generate (%n in line)</numerusform>
-            <numerusform>Generate (%n in line)</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>Waiting: %n before it</source>
         <translation>
             <numerusform>Waiting: %n before it</numerusform>
             <numerusform>Waiting: %n before it</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Generate (%n waiting)</source>
+        <translation>
+            <numerusform>Generate (%n waiting)</numerusform>
+            <numerusform>Generate (%n waiting)</numerusform>
         </translation>
     </message>
 </context>

@@ -311,6 +311,14 @@
         <source>Connecting to the server…</source>
         <translation>正在连接服务器…</translation>
     </message>
+    <message>
+        <source>%1 has no parameters in it.</source>
+        <translation>%1 中没有参数。</translation>
+    </message>
+    <message>
+        <source>Parameters taken from %1</source>
+        <translation>已从 %1 读取参数</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::LogModel</name>
@@ -870,12 +878,6 @@
         <translation>进度</translation>
     </message>
     <message numerus="yes">
-        <source>Generate (%n in line)</source>
-        <translation>
-            <numerusform>生成（%n 个排队）</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>Waiting: %n before it</source>
         <translation>
             <numerusform>等待中：前面还有 %n 个</numerusform>
@@ -892,6 +894,12 @@
     <message>
         <source>%1 left</source>
         <translation>剩余 %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>Generate (%n waiting)</source>
+        <translation>
+            <numerusform>生成（%n 个等待）</numerusform>
+        </translation>
     </message>
 </context>
 <context>

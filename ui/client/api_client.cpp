@@ -19,9 +19,13 @@ using namespace Qt::Literals::StringLiterals;
 constexpr int kTransferTimeoutMs = 30'000;
 constexpr qsizetype kParseHere = 16 * 1024;  // below this a thread switch costs more than the parsing
 
-Expected<Json> asIs(const Json &json) { return json; }
+Expected<Json> asIs(const Json &json)
+{
+    return json;
+}
 
-template <class T> Expected<T> parsed(const QByteArray &bytes, Expected<T> (*decode)(const Json &))
+template <class T>
+Expected<T> parsed(const QByteArray &bytes, Expected<T> (*decode)(const Json &))
 {
     const Expected<Json> json = parseJson({bytes.constData(), static_cast<std::size_t>(bytes.size())});
     if (!json) return fail(ErrorCode::Internal, "the server's answer is not JSON: " + json.error().message);
@@ -82,14 +86,17 @@ void ApiClient::send(const QByteArray &method, const QUrl &url, const Json *body
         wanted.setHeader(QNetworkRequest::ContentTypeHeader, u"application/json"_s);
         wanted.setRawHeader("Request-Type", "async");
     }
-    QNetworkReply *answer = method == "GET" ? m_network.get(wanted) : m_network.sendCustomRequest(wanted, method, bytes);
+    QNetworkReply *answer =
+        method == "GET" ? m_network.get(wanted) : m_network.sendCustomRequest(wanted, method, bytes);
     connect(answer, &QNetworkReply::finished, this,
             [answer, guard = QPointer<QObject>(context), reply = std::move(reply)] {
                 answer->deleteLater();
                 if (!guard) return;
                 QByteArray content = answer->readAll();
-                if (answer->error() == QNetworkReply::NoError) reply(std::move(content));
-                else reply(Unexpected{networkError(*answer, content)});
+                if (answer->error() == QNetworkReply::NoError)
+                    reply(std::move(content));
+                else
+                    reply(Unexpected{networkError(*answer, content)});
             });
 }
 
@@ -98,9 +105,13 @@ void ApiClient::call(const QByteArray &method, const QString &path, const Json *
                      Expected<T> (*decode)(const Json &), Reply<T> reply)
 {
     send(method, url(path), body, context, [context, decode, reply = std::move(reply)](Expected<QByteArray> bytes) {
-        if (!bytes) reply(Unexpected{bytes.error()});
-        else if (bytes->size() < kParseHere) reply(parsed(*bytes, decode));
-        else inBackground(context, [content = *bytes, decode] { return parsed(content, decode); }, reply);
+        if (!bytes)
+            reply(Unexpected{bytes.error()});
+        else if (bytes->size() < kParseHere)
+            reply(parsed(*bytes, decode));
+        else
+            inBackground(
+                context, [content = *bytes, decode] { return parsed(content, decode); }, reply);
     });
 }
 

@@ -15,12 +15,13 @@
 namespace sg::ui {
 
 /// The window's only way to the services: a client of the HTTP API, local or remote (docs/api.md).
-/// Thread  main; replies come in the main thread and never when `context` has gone. Big answers are parsed in the thread pool.
-/// Errors  what the server said, or Unavailable when it did not answer.
+/// Thread  main; replies come in the main thread and never when `context` has gone. Big answers are parsed in the
+/// thread pool. Errors  what the server said, or Unavailable when it did not answer.
 class ApiClient final : public QObject {
     Q_OBJECT
 public:
-    template <class T> using Reply = std::function<void(Expected<T>)>;
+    template <class T>
+    using Reply = std::function<void(Expected<T>)>;
 
     ApiClient(QUrl base, QString token, QObject *parent = nullptr);
 

@@ -14,7 +14,8 @@ QString text(const Json &json, const char *key)
     return it != json.end() && it->is_string() ? QString::fromStdString(it->get_ref<const std::string &>()) : QString();
 }
 
-template <class T> T number(const Json &json, const char *key, T fallback = {})
+template <class T>
+T number(const Json &json, const char *key, T fallback = {})
 {
     const auto it = json.find(key);
     return it != json.end() && it->is_number() ? it->get<T>() : fallback;
@@ -41,19 +42,17 @@ Unexpected wrongShape(const char *what)
     return fail(ErrorCode::Internal, std::string("the server's answer has no ") + what, what);
 }
 
-constexpr std::array<std::pair<std::string_view, ParamType>, 5> kTypes{
-    {{"flag", ParamType::Flag},
-     {"integer", ParamType::Integer},
-     {"number", ParamType::Number},
-     {"text", ParamType::Text},
-     {"choice", ParamType::Choice}}};
-constexpr std::array<std::pair<std::string_view, ParamGroup>, 6> kGroups{
-    {{"prompt", ParamGroup::Prompt},
-     {"model", ParamGroup::Model},
-     {"sampling", ParamGroup::Sampling},
-     {"size", ParamGroup::Size},
-     {"seed", ParamGroup::Seed},
-     {"batch", ParamGroup::Batch}}};
+constexpr std::array<std::pair<std::string_view, ParamType>, 5> kTypes{{{"flag", ParamType::Flag},
+                                                                        {"integer", ParamType::Integer},
+                                                                        {"number", ParamType::Number},
+                                                                        {"text", ParamType::Text},
+                                                                        {"choice", ParamType::Choice}}};
+constexpr std::array<std::pair<std::string_view, ParamGroup>, 6> kGroups{{{"prompt", ParamGroup::Prompt},
+                                                                          {"model", ParamGroup::Model},
+                                                                          {"sampling", ParamGroup::Sampling},
+                                                                          {"size", ParamGroup::Size},
+                                                                          {"seed", ParamGroup::Seed},
+                                                                          {"batch", ParamGroup::Batch}}};
 
 template <class T, std::size_t N>
 bool lookUp(const std::array<std::pair<std::string_view, T>, N> &names, const std::string &name, T &value)
@@ -81,7 +80,8 @@ Expected<ParamSpec> decodeSpec(const Json &json)
     spec.maximum = number<double>(json, "maximum");
     spec.step = number<double>(json, "step", 1);
     spec.multipleOf = number<std::int64_t>(json, "multipleOf", 1);
-    for (const QString &choice : texts(json, "choices")) spec.choices.push_back(choice.toStdString());
+    for (const QString &choice : texts(json, "choices"))
+        spec.choices.push_back(choice.toStdString());
     for (const auto &[key, target] : {std::pair{"default", &spec.defaultValue}, std::pair{"form", &spec.formValue}}) {
         const auto it = json.find(key);
         if (it == json.end()) return wrongShape(key);
@@ -174,7 +174,8 @@ Expected<FolderState> decodeFolders(const Json &json)
     const auto list = json.find("folders");
     if (list == json.end() || !list->is_array()) return wrongShape("folders");
     FolderState state;
-    for (const Json &folder : *list) state.folders.append(text(folder, "path"));
+    for (const Json &folder : *list)
+        state.folders.append(text(folder, "path"));
     state.scanning = flag(json, "scanning");
     state.done = number<int>(json, "done");
     state.total = number<int>(json, "total");

@@ -8,8 +8,8 @@
 
 namespace sg::ui {
 
-// The API's JSON (docs/api.md) as the window's values. An answer of another shape is an Internal error that names the field.
-// Thread  any.
+// The API's JSON (docs/api.md) as the window's values. An answer of another shape is an Internal error that names the
+// field. Thread  any.
 Expected<std::vector<ModelInfo>> decodeModels(const Json &json);
 Expected<Submitted> decodeSubmitted(const Json &json);
 Expected<TaskProgressInfo> decodeProgress(const Json &json);

@@ -43,13 +43,13 @@ struct Submitted {
 /// GET /tasks/{id}/progress, or one `progress` event.
 struct TaskProgressInfo {
     QString status;
-    double fraction = 0;    ///< of the whole task, 0..1
+    double fraction = 0;  ///< of the whole task, 0..1
     double etaSeconds = 0;
-    double rate = 0;        ///< steps per second
+    double rate = 0;  ///< steps per second
     int step = 0;
     int steps = 0;
-    int position = 0;       ///< tasks ahead of a waiting one
-    QByteArray preview;     ///< JPEG, decoded from base64; from polling only
+    int position = 0;    ///< tasks ahead of a waiting one
+    QByteArray preview;  ///< JPEG, decoded from base64; from polling only
 };
 
 /// GET /tasks/{id}/result.
@@ -86,7 +86,7 @@ struct ServerState {
 struct FolderState {
     QStringList folders;
     bool scanning = false;
-    int done = 0;   ///< files looked at, where the server says so
+    int done = 0;  ///< files looked at, where the server says so
     int total = 0;
 };
 

@@ -6,7 +6,8 @@
 
 namespace sg::ui {
 
-/// Cuts a stream of server-sent events (text/event-stream) into events, however it arrives in pieces. Comments and ids are skipped.
+/// Cuts a stream of server-sent events (text/event-stream) into events, however it arrives in pieces. Comments and ids
+/// are skipped.
 class EventReader {
 public:
     struct Event {

@@ -7,8 +7,8 @@
 
 namespace sg::ui {
 
-/// A PNG, JPEG or WebP file as a picture that can be drawn without conversion; null when it is none of them or breaks their rules.
-/// Thread  any; takes milliseconds a megapixel, so not the main one.
+/// A PNG, JPEG or WebP file as a picture that can be drawn without conversion; null when it is none of them or breaks
+/// their rules. Thread  any; takes milliseconds a megapixel, so not the main one.
 QImage decodePicture(const QByteArray &file);
 
 /// A finished picture: decoded, with thumbnail and infotext.

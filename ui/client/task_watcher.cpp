@@ -48,7 +48,8 @@ void TaskWatcher::start()
 void TaskWatcher::readStream()
 {
     if (m_stream->attribute(QNetworkRequest::HttpStatusCodeAttribute).toInt() != 200) return;
-    for (const EventReader::Event &event : m_reader.feed(m_stream->readAll())) handle(event);
+    for (const EventReader::Event &event : m_reader.feed(m_stream->readAll()))
+        handle(event);
 }
 
 void TaskWatcher::handle(const EventReader::Event &event)
@@ -96,8 +97,7 @@ void TaskWatcher::showPreview(const QByteArray &jpeg)
     if (m_decoding) return;
     m_decoding = true;
     inBackground(
-        this,
-        [file = std::exchange(m_nextPreview, {})] { return decodePicture(file); },
+        this, [file = std::exchange(m_nextPreview, {})] { return decodePicture(file); },
         [this](const QImage &image) {
             m_decoding = false;
             if (m_done) return;

@@ -1,5 +1,8 @@
 #include "ui/generate/generate_page.h"
 
+#include "core/picture/infotext.h"
+#include "core/picture/png_text.h"
+#include "ui/client/background.h"
 #include "ui/client/error_text.h"
 #include "ui/generate/model_chooser.h"
 #include "ui/generate/param_form.h"
@@ -9,10 +12,15 @@
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/message_bar.h"
 
+#include <QDragEnterEvent>
+#include <QFile>
+#include <QFileInfo>
+#include <QMimeData>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QShortcut>
 #include <QSplitter>
+#include <QUrl>
 #include <QVBoxLayout>
 
 #include <utility>
@@ -22,14 +30,30 @@ namespace sg::ui {
 using namespace Qt::Literals::StringLiterals;
 
 namespace {
+
 constexpr auto kFirstPrompt = "a red star above a blue ring on a white background";
+constexpr qint64 kMostBytes = 64 * 1024 * 1024;
+
+/// The infotext of a picture file; empty when there is none.
+QString infotextIn(const QString &path)
+{
+    QFile file(path);
+    if (!file.open(QIODevice::ReadOnly) || file.size() > kMostBytes) return {};
+    const QByteArray bytes = file.readAll();
+    const Expected<std::vector<TextChunk>> texts =
+        readPngTexts({bytes.constData(), static_cast<std::size_t>(bytes.size())});
+    if (!texts) return {};
+    for (const TextChunk &text : *texts)
+        if (text.keyword == kInfotextKeyword) return QString::fromStdString(text.text);
+    return {};
 }
 
+}  // namespace
+
 GeneratePage::GeneratePage(ApiClient &client, ParamTable table, QWidget *parent)
-    : QWidget(parent), m_parameters(new ParamModel(std::move(table), this)),
-      m_queue(new GenerationQueue(client, this)), m_splitter(new QSplitter(Qt::Horizontal, this)),
-      m_form(new ParamForm(*m_parameters, this)), m_progress(new ProgressPanel(this)),
-      m_pictures(new PicturePanel(this)), m_messages(new MessageBar(this))
+    : QWidget(parent), m_parameters(new ParamModel(std::move(table), this)), m_queue(new GenerationQueue(client, this)),
+      m_splitter(new QSplitter(Qt::Horizontal, this)), m_form(new ParamForm(*m_parameters, this)),
+      m_progress(new ProgressPanel(this)), m_pictures(new PicturePanel(this)), m_messages(new MessageBar(this))
 {
     m_parameters->set("prompt", std::string(kFirstPrompt), ParamModel::By::Program);
     makeLayout();
@@ -41,8 +65,10 @@ GeneratePage::GeneratePage(ApiClient &client, ParamTable table, QWidget *parent)
     connect(m_pictures, &PicturePanel::happened, this, &GeneratePage::happened);
     connect(m_pictures, &PicturePanel::failed, this, &GeneratePage::showError);
     connect(m_pictures->emptyState(), &EmptyState::actionTriggered, this, [this] {
-        if (m_form->modelChooser()->hasModels()) generate();
-        else Q_EMIT modelsWanted();
+        if (m_form->modelChooser()->hasModels())
+            generate();
+        else
+            Q_EMIT modelsWanted();
     });
     connect(m_parameters, &ParamModel::changed, this, [this] {
         m_form->markInvalid({});
@@ -53,12 +79,14 @@ GeneratePage::GeneratePage(ApiClient &client, ParamTable table, QWidget *parent)
         showSeed();
     });
     for (const QKeySequence &keys : {QKeySequence(u"Ctrl+Return"_s), QKeySequence(u"Ctrl+Enter"_s)})
-        connect(new QShortcut(keys, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut), &QShortcut::activated,
-                this, &GeneratePage::generate);
-    connect(new QShortcut(QKeySequence(u"Esc"_s), this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
-            &QShortcut::activated, this, &GeneratePage::interrupt);
-    connect(new QShortcut(QKeySequence(u"Shift+Esc"_s), this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
+        connect(new QShortcut(keys, this, nullptr, nullptr, Qt::WindowShortcut), &QShortcut::activated, this,
+                &GeneratePage::generate);
+    connect(new QShortcut(QKeySequence(u"Esc"_s), this, nullptr, nullptr, Qt::WindowShortcut), &QShortcut::activated,
+            this, &GeneratePage::interrupt);
+    connect(new QShortcut(QKeySequence(u"Shift+Esc"_s), this, nullptr, nullptr, Qt::WindowShortcut),
             &QShortcut::activated, this, &GeneratePage::interruptAll);
+    setAcceptDrops(true);
+    connect(m_form, &ParamForm::filesDropped, this, [this](const QStringList &paths) { restoreFrom(paths.front()); });
     refreshObstacle();
 }
 
@@ -95,6 +123,7 @@ void GeneratePage::makeLayout()
 void GeneratePage::wireQueue()
 {
     connect(m_queue, &GenerationQueue::pendingChanged, m_progress, &ProgressPanel::setPending);
+    connect(m_queue, &GenerationQueue::started, m_progress, [this] { m_progress->setProgress({}); });
     connect(m_queue, &GenerationQueue::progressed, m_progress, &ProgressPanel::setProgress);
     connect(m_queue, &GenerationQueue::previewed, m_pictures, &PicturePanel::showPreview);
     connect(m_queue, &GenerationQueue::pictureReady, m_pictures, &PicturePanel::addPicture);
@@ -161,6 +190,42 @@ void GeneratePage::showError(const Error &error)
     if (error.code == ErrorCode::Cancelled) return;
     m_messages->showError(errorText(error));
     m_form->markInvalid(QString::fromStdString(error.subject));
+}
+
+void GeneratePage::restoreFrom(const QString &path)
+{
+    inBackground(
+        this, [path] { return infotextIn(path); },
+        [this, name = QFileInfo(path).fileName()](const QString &text) { takeInfotext(text, name); });
+}
+
+void GeneratePage::takeInfotext(const QString &infotext, const QString &file)
+{
+    const Expected<ParsedInfotext> parsed = parseInfotext(infotext.toStdString(), m_parameters->table());
+    if (!parsed || parsed->params.empty() || infotext.isEmpty())
+        return m_messages->showError(tr("%1 has no parameters in it.").arg(file));
+    for (const ParamSpec &spec : m_parameters->table().specs()) {
+        const auto it = parsed->params.find(spec.key);
+        if (it == parsed->params.end()) continue;
+        Expected<ParamValue> value = valueFromJson(spec, *it);
+        if (!value) continue;
+        const bool model = spec.type == ParamType::Choice && spec.choices.empty();
+        if (model && m_form->modelChooser()->findData(QString::fromStdString(std::get<std::string>(*value))) < 0)
+            continue;
+        m_parameters->set(spec.key, std::move(*value));
+    }
+    Q_EMIT happened(tr("Parameters taken from %1").arg(file));
+}
+
+void GeneratePage::dragEnterEvent(QDragEnterEvent *event)
+{
+    if (event->mimeData()->hasUrls() && event->mimeData()->urls().front().isLocalFile()) event->acceptProposedAction();
+}
+
+void GeneratePage::dropEvent(QDropEvent *event)
+{
+    restoreFrom(event->mimeData()->urls().front().toLocalFile());
+    event->acceptProposedAction();
 }
 
 void GeneratePage::showSeed()

@@ -36,17 +36,25 @@ public:
     void useModel(const QString &name);
     void showError(const Error &error);
 
+    /// Takes the parameters that a picture's file carries; models that are not here are left out.
+    void restoreFrom(const QString &path);
+
 public Q_SLOTS:
     void generate();
     void interrupt();
     void interruptAll();
 
 Q_SIGNALS:
-    void modelsWanted();   ///< the empty state's button: show where models are added
+    void modelsWanted();  ///< the empty state's button: show where models are added
     void happened(const QString &message);
+
+protected:
+    void dragEnterEvent(QDragEnterEvent *event) override;
+    void dropEvent(QDropEvent *event) override;
 
 private:
     void makeLayout();
+    void takeInfotext(const QString &infotext, const QString &file);
     void wireQueue();
     void refreshObstacle();
     void showSeed();

@@ -83,8 +83,10 @@ void GenerationQueue::fetchPictures(const QString &task, const QStringList &link
 {
     if (links.isEmpty()) return void(Q_EMIT ended(task, u"succeeded"_s));
     m_client.picture(links.front(), this, [this, task, rest = links.mid(1)](Expected<Picture> picture) {
-        if (picture) Q_EMIT pictureReady(task, *picture);
-        else Q_EMIT failed(picture.error());
+        if (picture)
+            Q_EMIT pictureReady(task, *picture);
+        else
+            Q_EMIT failed(picture.error());
         fetchPictures(task, rest);
     });
 }

@@ -15,8 +15,8 @@ namespace sg::ui {
 class ApiClient;
 class TaskWatcher;
 
-/// The tasks that this window has started: submits them, follows the oldest one that is not finished, fetches its pictures.
-/// Thread  main.
+/// The tasks that this window has started: submits them, follows the oldest one that is not finished, fetches its
+/// pictures. Thread  main.
 class GenerationQueue final : public QObject {
     Q_OBJECT
 public:

@@ -41,7 +41,8 @@ void ModelChooser::setModels(const std::vector<ModelInfo> &models)
     if (!same) {
         const QSignalBlocker quiet(this);
         clear();
-        for (const ModelInfo &model : m_models) addItem(model.name, model.name);
+        for (const ModelInfo &model : m_models)
+            addItem(model.name, model.name);
     }
     const QString chosen = QString::fromStdString(m_model.get<std::string>(m_key));
     if (findData(chosen) < 0 && !m_models.empty()) {

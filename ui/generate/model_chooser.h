@@ -10,14 +10,15 @@
 
 namespace sg::ui {
 
-/// Chooses one of the server's checkpoints; typing searches in the names. A chosen model brings its native size where the user has set none.
+/// Chooses one of the server's checkpoints; typing searches in the names. A chosen model brings its native size where
+/// the user has set none.
 class ModelChooser final : public QComboBox {
     Q_OBJECT
 public:
     ModelChooser(ParamModel &model, std::string key, QWidget *parent = nullptr);
 
-    /// All models as GET /models lists them; takes the usable checkpoints. With nothing chosen yet, or a choice that is gone, takes
-    /// the starter or the first.
+    /// All models as GET /models lists them; takes the usable checkpoints. With nothing chosen yet, or a choice that is
+    /// gone, takes the starter or the first.
     void setModels(const std::vector<ModelInfo> &models);
     bool hasModels() const { return count() > 0; }
 

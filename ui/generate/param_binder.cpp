@@ -36,11 +36,13 @@ protected:
 };
 
 /// Calls `refresh` now and whenever `key` changes in the model.
-template <class Refresh> void follow(ParamModel *model, QWidget *editor, const std::string &key, Refresh refresh)
+template <class Refresh>
+void follow(ParamModel *model, QWidget *editor, const std::string &key, Refresh refresh)
 {
-    QObject::connect(model, &ParamModel::changed, editor, [key = QString::fromStdString(key), refresh](const QString &changed) {
-        if (changed == key) refresh();
-    });
+    QObject::connect(model, &ParamModel::changed, editor,
+                     [key = QString::fromStdString(key), refresh](const QString &changed) {
+                         if (changed == key) refresh();
+                     });
     refresh();
 }
 
@@ -59,13 +61,21 @@ QWidget *ParamBinder::makeEditor(const ParamSpec &spec, QWidget *parent) const
 {
     QWidget *editor = nullptr;
     switch (spec.type) {
-    case ParamType::Flag: editor = makeFlag(spec, parent); break;
+    case ParamType::Flag:
+        editor = makeFlag(spec, parent);
+        break;
     case ParamType::Integer:
         editor = spec.maximum > std::numeric_limits<int>::max() ? makeLong(spec, parent) : makeInteger(spec, parent);
         break;
-    case ParamType::Number: editor = makeNumber(spec, parent); break;
-    case ParamType::Text: editor = spec.group == ParamGroup::Prompt ? makePrompt(spec, parent) : makeText(spec, parent); break;
-    case ParamType::Choice: editor = makeChoice(spec, parent); break;
+    case ParamType::Number:
+        editor = makeNumber(spec, parent);
+        break;
+    case ParamType::Text:
+        editor = spec.group == ParamGroup::Prompt ? makePrompt(spec, parent) : makeText(spec, parent);
+        break;
+    case ParamType::Choice:
+        editor = makeChoice(spec, parent);
+        break;
     }
     editor->setObjectName(QString::fromStdString(spec.key));
     editor->setAccessibleName(labelOf(spec));
@@ -152,9 +162,8 @@ QWidget *ParamBinder::makeText(const ParamSpec &spec, QWidget *parent) const
 QWidget *ParamBinder::makePrompt(const ParamSpec &spec, QWidget *parent) const
 {
     auto *edit = new PromptEdit(parent);
-    QObject::connect(edit, &QPlainTextEdit::textChanged, m_model, [model = m_model, edit, key = spec.key] {
-        model->set(key, edit->toPlainText().toStdString());
-    });
+    QObject::connect(edit, &QPlainTextEdit::textChanged, m_model,
+                     [model = m_model, edit, key = spec.key] { model->set(key, edit->toPlainText().toStdString()); });
     follow(m_model, edit, spec.key, [model = m_model, edit, key = spec.key] {
         edit->replaceText(QString::fromStdString(model->get<std::string>(key)));
     });
@@ -168,7 +177,8 @@ QWidget *ParamBinder::makeChoice(const ParamSpec &spec, QWidget *parent) const
     auto *box = new QComboBox(parent);
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     box->setMinimumContentsLength(8);
-    for (const std::string &choice : spec.choices) box->addItem(choiceText(choice), QString::fromStdString(choice));
+    for (const std::string &choice : spec.choices)
+        box->addItem(choiceText(choice), QString::fromStdString(choice));
     QObject::connect(box, &QComboBox::currentIndexChanged, m_model, [model = m_model, box, key = spec.key](int index) {
         model->set(key, box->itemData(index).toString().toStdString());
     });

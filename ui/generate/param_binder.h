@@ -8,7 +8,8 @@ class QWidget;
 
 namespace sg::ui {
 
-/// Makes the widget that a row of the parameter table asks for, and keeps it and the model equal: a row needs no code of its own.
+/// Makes the widget that a row of the parameter table asks for, and keeps it and the model equal: a row needs no code
+/// of its own.
 class ParamBinder {
 public:
     explicit ParamBinder(ParamModel &model) : m_model(&model) {}

@@ -78,10 +78,13 @@ void ParamForm::build()
     std::vector<const ParamSpec *> rare;
     std::vector<const ParamSpec *> prompts;
     for (const ParamSpec &spec : m_model.table().specs()) {
-        if (spec.group == ParamGroup::Prompt) prompts.push_back(&spec);
-        else if (rarelyUsed(spec)) rare.push_back(&spec);
+        if (spec.group == ParamGroup::Prompt)
+            prompts.push_back(&spec);
+        else if (rarelyUsed(spec))
+            rare.push_back(&spec);
     }
-    for (const ParamSpec *spec : prompts) addPrompt(*spec, column);
+    for (const ParamSpec *spec : prompts)
+        addPrompt(*spec, column);
     for (const ParamGroup group : kGroupOrder) {
         std::vector<const ParamSpec *> specs;
         for (const ParamSpec &spec : m_model.table().specs())

@@ -16,8 +16,8 @@ namespace sg::ui {
 class ModelChooser;
 class SeedField;
 
-/// The form of the Generate page, built from the parameter table: group after group, two fields in a row, rarely used ones folded away.
-/// A row that is added to the table appears in its group without code here.
+/// The form of the Generate page, built from the parameter table: group after group, two fields in a row, rarely used
+/// ones folded away. A row that is added to the table appears in its group without code here.
 class ParamForm final : public QWidget {
     Q_OBJECT
 public:
@@ -26,7 +26,8 @@ public:
     QWidget *editor(const QString &key) const { return m_editors.value(key); }
     ModelChooser *modelChooser() const;
 
-    /// Marks the field that an error is about (and unfolds and focuses it); an unknown key marks none. Empty takes the mark away.
+    /// Marks the field that an error is about (and unfolds and focuses it); an unknown key marks none. Empty takes the
+    /// mark away.
     bool markInvalid(const QString &key);
     void setLastSeed(std::optional<std::int64_t> seed);
 

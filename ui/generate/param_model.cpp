@@ -21,7 +21,8 @@ void ParamModel::setTable(ParamTable table)
 {
     ParamValues values = ParamValues::formValues(table);
     for (const ParamSpec &spec : table.specs())
-        if (const ParamValue *held = m_values.find(spec.key); held && checkValue(spec, *held)) values.set(spec.key, *held);
+        if (const ParamValue *held = m_values.find(spec.key); held && checkValue(spec, *held))
+            values.set(spec.key, *held);
     m_table = std::move(table);
     m_values = std::move(values);
     Q_EMIT tableChanged();
@@ -47,7 +48,8 @@ bool ParamModel::touched(std::string_view key) const
 Json ParamModel::save() const
 {
     Json touched = Json::array();
-    for (const QString &key : m_touched) touched.push_back(key.toStdString());
+    for (const QString &key : m_touched)
+        touched.push_back(key.toStdString());
     return {{"values", toJson()}, {"touched", std::move(touched)}};
 }
 

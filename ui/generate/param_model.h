@@ -22,7 +22,11 @@ public:
     void setTable(ParamTable table);
 
     const ParamValues &values() const { return m_values; }
-    template <class T> const T &get(std::string_view key) const { return m_values.get<T>(key); }
+    template <class T>
+    const T &get(std::string_view key) const
+    {
+        return m_values.get<T>(key);
+    }
 
     /// False, and nothing changes, when the table has no such key or does not allow the value.
     bool set(std::string_view key, ParamValue value, By by = By::User);

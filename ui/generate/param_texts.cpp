@@ -36,9 +36,8 @@ namespace {
     QT_TRANSLATE_NOOP("Parameters", "Batch count"),
     QT_TRANSLATE_NOOP("Parameters", "How often the batch is repeated."),
     QT_TRANSLATE_NOOP("Parameters", "Eta"),
-    QT_TRANSLATE_NOOP(
-        "Parameters",
-        "Noise added again at each step; -1 is the sampler's own: 1 for ancestral ones, 0 for DDIM."),
+    QT_TRANSLATE_NOOP("Parameters",
+                      "Noise added again at each step; -1 is the sampler's own: 1 for ancestral ones, 0 for DDIM."),
     QT_TRANSLATE_NOOP("Parameters", "Automatic"),
     QT_TRANSLATE_NOOP("Parameters", "Uniform"),
     QT_TRANSLATE_NOOP("Parameters", "Karras"),

@@ -30,6 +30,7 @@ namespace {
 using namespace Qt::Literals::StringLiterals;
 
 constexpr int kStripIcon = 64;
+constexpr int kRoomForTexts = 620;  // below it the buttons show their icons only
 
 /// A list whose items are dragged out as pictures.
 class StripView final : public QListView {
@@ -104,7 +105,6 @@ QWidget *PicturePanel::makeToolbar()
     const auto addText = [&](const QString &iconName, const QString &text, const QString &keys, auto run) {
         QToolButton *button = add(iconName, text, keys, run);
         button->setText(text);
-        button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
         m_pictureTools.append(button);
         return button;
     };
@@ -128,8 +128,8 @@ void PicturePanel::makeStrip()
     m_strip->setUniformItemSizes(true);
     m_strip->setDragEnabled(true);
     m_strip->setIconSize({kStripIcon, kStripIcon});
-    m_strip->setGridSize({kStripIcon + 10, kStripIcon + 10});
-    m_strip->setFixedHeight(kStripIcon + 30);
+    m_strip->setGridSize({kStripIcon + 12, kStripIcon + 12});
+    m_strip->setFixedHeight(kStripIcon + 34);
     m_strip->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_strip->setSelectionMode(QAbstractItemView::SingleSelection);
     m_strip->hide();
@@ -143,6 +143,14 @@ const Picture *PicturePanel::current() const
 {
     const ResultList::Entry *entry = m_results->at(m_strip->currentIndex());
     return entry ? &entry->picture : nullptr;
+}
+
+void PicturePanel::resizeEvent(QResizeEvent *event)
+{
+    const bool narrow = width() < kRoomForTexts;
+    for (QToolButton *tool : m_pictureTools)
+        tool->setToolButtonStyle(narrow ? Qt::ToolButtonIconOnly : Qt::ToolButtonTextBesideIcon);
+    QWidget::resizeEvent(event);
 }
 
 void PicturePanel::addPicture(const QString &task, const Picture &picture)
@@ -174,7 +182,8 @@ void PicturePanel::showCurrent()
     const Picture *picture = current();
     m_stage->setCurrentWidget(picture ? static_cast<QWidget *>(m_view) : m_empty);
     if (!m_previewing) m_view->setPicture(picture ? picture->image : QImage());
-    for (QToolButton *tool : m_tools) tool->setEnabled(picture != nullptr);
+    for (QToolButton *tool : m_tools)
+        tool->setEnabled(picture != nullptr);
     if (!picture) m_zoom->clear();
     Q_EMIT currentChanged();
 }
@@ -183,8 +192,8 @@ void PicturePanel::save()
 {
     const Picture *picture = current();
     if (!picture) return;
-    const QString folder = m_saveFolder.isEmpty() ? QStandardPaths::writableLocation(QStandardPaths::PicturesLocation)
-                                                  : m_saveFolder;
+    const QString folder =
+        m_saveFolder.isEmpty() ? QStandardPaths::writableLocation(QStandardPaths::PicturesLocation) : m_saveFolder;
     auto *dialog = new QFileDialog(this, tr("Save picture"), folder, tr("PNG pictures (*.png)"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setAcceptMode(QFileDialog::AcceptSave);
@@ -203,8 +212,10 @@ void PicturePanel::saveTo(const QString &path)
     inBackground(
         this, [held = *picture, path] { return savePicture(held, path); },
         [this, path](const Expected<void> &saved) {
-            if (saved) Q_EMIT happened(tr("Saved as %1").arg(QDir::toNativeSeparators(path)));
-            else Q_EMIT failed(saved.error());
+            if (saved)
+                Q_EMIT happened(tr("Saved as %1").arg(QDir::toNativeSeparators(path)));
+            else
+                Q_EMIT failed(saved.error());
         });
 }
 

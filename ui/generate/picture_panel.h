@@ -16,7 +16,8 @@ class EmptyState;
 class PictureView;
 class ResultList;
 
-/// The right half of the Generate page: the picture (or its preview), its actions, and the strip of this session's pictures.
+/// The right half of the Generate page: the picture (or its preview), its actions, and the strip of this session's
+/// pictures.
 class PicturePanel final : public QWidget {
     Q_OBJECT
 public:
@@ -45,6 +46,9 @@ Q_SIGNALS:
     void saveFolderChanged(const QString &folder);
     void happened(const QString &message);
     void failed(const sg::Error &error);
+
+protected:
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     QWidget *makeToolbar();

@@ -65,7 +65,7 @@ void ProgressPanel::setPending(int pending)
     m_pending = pending;
     m_interrupt->setEnabled(pending > 0);
     m_interruptAll->setVisible(pending > 1);
-    m_generate->setText(pending > 0 ? tr("Generate (%n in line)", nullptr, pending) : tr("Generate"));
+    m_generate->setText(pending > 1 ? tr("Generate (%n waiting)", nullptr, pending - 1) : tr("Generate"));
     if (pending > 0) return;
     m_bar->setRange(0, 1000);
     m_bar->setValue(0);

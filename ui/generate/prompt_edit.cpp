@@ -74,8 +74,10 @@ void PromptEdit::insertFromMimeData(const QMimeData *source)
     QStringList paths;
     for (const QUrl &url : source->urls())
         if (url.isLocalFile()) paths.append(url.toLocalFile());
-    if (!paths.isEmpty()) Q_EMIT filesDropped(paths);
-    else QPlainTextEdit::insertFromMimeData(source);
+    if (!paths.isEmpty())
+        Q_EMIT filesDropped(paths);
+    else
+        QPlainTextEdit::insertFromMimeData(source);
 }
 
 void PromptEdit::changeWeight(double delta)
@@ -100,10 +102,9 @@ void PromptEdit::count()
             if (version != m_version || !m_counter) return;
             const QLocale locale;
             m_counter->setText(tr("%1/%2 tokens").arg(locale.toString(count.tokens), locale.toString(count.capacity)));
-            m_counter->setToolTip(
-                count.capacity > 75
-                    ? tr("The prompt is read in %n part(s) of 75 tokens each.", nullptr, count.capacity / 75)
-                    : tr("Words are cut into tokens; 75 are read together."));
+            m_counter->setToolTip(count.capacity > 75 ? tr("The prompt is read in %n part(s) of 75 tokens each.",
+                                                           nullptr, count.capacity / 75)
+                                                      : tr("Words are cut into tokens; 75 are read together."));
         });
 }
 

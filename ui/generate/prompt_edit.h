@@ -7,7 +7,8 @@ class QLabel;
 
 namespace sg::ui {
 
-/// A prompt's editor: Tab moves on, Ctrl+Up/Down change the weight of the selection, undo is Qt's own; counts its tokens into a label.
+/// A prompt's editor: Tab moves on, Ctrl+Up/Down change the weight of the selection, undo is Qt's own; counts its
+/// tokens into a label.
 class PromptEdit final : public QPlainTextEdit {
     Q_OBJECT
 public:

@@ -9,7 +9,7 @@ namespace {
 using namespace Qt::Literals::StringLiterals;
 
 struct Block {
-    qsizetype open = -1;   ///< position of '('
+    qsizetype open = -1;  ///< position of '('
     qsizetype colon = -1;
     qsizetype close = -1;  ///< position of ')'
     double weight = 1;
@@ -54,8 +54,10 @@ bool separates(QChar character)
 
 void selectWord(PromptSelection &prompt)
 {
-    while (prompt.begin > 0 && !separates(prompt.text[prompt.begin - 1])) --prompt.begin;
-    while (prompt.end < prompt.text.size() && !separates(prompt.text[prompt.end])) ++prompt.end;
+    while (prompt.begin > 0 && !separates(prompt.text[prompt.begin - 1]))
+        --prompt.begin;
+    while (prompt.end < prompt.text.size() && !separates(prompt.text[prompt.end]))
+        ++prompt.end;
 }
 
 QString weightText(double weight)
@@ -79,7 +81,8 @@ PromptSelection adjustWeight(PromptSelection prompt, double delta)
         return prompt;
     }
     if (prompt.begin == prompt.end) selectWord(prompt);
-    while (prompt.end > prompt.begin && prompt.text[prompt.end - 1].isSpace()) --prompt.end;
+    while (prompt.end > prompt.begin && prompt.text[prompt.end - 1].isSpace())
+        --prompt.end;
     if (prompt.begin >= prompt.end) return prompt;
     const QString inner = prompt.text.mid(prompt.begin, prompt.end - prompt.begin);
     prompt.text.replace(prompt.begin, inner.size(), u"(%1:%2)"_s.arg(inner, weightText(1 + delta)));

@@ -11,8 +11,8 @@ struct PromptSelection {
     qsizetype end = 0;
 };
 
-/// Ctrl+Up and Ctrl+Down: adds `delta` to the weight of the selection, of the "(…:1.2)" around the cursor or of the word at it.
-/// "word" becomes "(word:1.1)"; a weight of 1 takes the brackets away again. Weights stay within 0 and 10.
+/// Ctrl+Up and Ctrl+Down: adds `delta` to the weight of the selection, of the "(…:1.2)" around the cursor or of the
+/// word at it. "word" becomes "(word:1.1)"; a weight of 1 takes the brackets away again. Weights stay within 0 and 10.
 PromptSelection adjustWeight(PromptSelection prompt, double delta);
 
 }  // namespace sg::ui

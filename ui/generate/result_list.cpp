@@ -1,5 +1,6 @@
 #include "ui/generate/result_list.h"
 
+#include <QIcon>
 #include <QPixmap>
 
 namespace sg::ui {
@@ -35,10 +36,14 @@ QVariant ResultList::data(const QModelIndex &index, int role) const
     const Entry *entry = at(index);
     if (!entry) return {};
     switch (role) {
-    case Qt::DecorationRole: return QPixmap::fromImage(entry->picture.thumbnail);
-    case Qt::ToolTipRole: return entry->picture.infotext;
-    case Qt::AccessibleTextRole: return tr("Picture %1: %2").arg(index.row() + 1).arg(entry->picture.infotext);
-    default: return {};
+    case Qt::DecorationRole:
+        return QIcon(QPixmap::fromImage(entry->picture.thumbnail));
+    case Qt::ToolTipRole:
+        return entry->picture.infotext;
+    case Qt::AccessibleTextRole:
+        return tr("Picture %1: %2").arg(index.row() + 1).arg(entry->picture.infotext);
+    default:
+        return {};
     }
 }
 

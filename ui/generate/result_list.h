@@ -8,7 +8,8 @@
 
 namespace sg::ui {
 
-/// The pictures of this session, newest first; what the strip shows. Bounded: the oldest leave (their files stay in the store).
+/// The pictures of this session, newest first; what the strip shows. Bounded: the oldest leave (their files stay in the
+/// store).
 class ResultList final : public QAbstractListModel {
     Q_OBJECT
 public:

@@ -32,8 +32,7 @@ QToolButton *toolButton(const QString &iconName, const QString &name, const QStr
 }  // namespace
 
 SeedField::SeedField(ParamModel &model, QWidget *editor, QWidget *parent)
-    : QWidget(parent), m_model(model),
-      m_lock(toolButton(u"unlock"_s, tr("Keep the seed"), {}, this)),
+    : QWidget(parent), m_model(model), m_lock(toolButton(u"unlock"_s, tr("Keep the seed"), {}, this)),
       m_dice(toolButton(u"dice"_s, tr("Another seed"), tr("Takes another random seed and keeps it."), this)),
       m_reuse(toolButton(u"reuse"_s, tr("Seed of the picture shown"), tr("Takes the seed of the picture shown."), this))
 {
@@ -50,8 +49,10 @@ SeedField::SeedField(ParamModel &model, QWidget *editor, QWidget *parent)
     setTabOrder(m_dice, m_reuse);
     m_lock->setCheckable(true);
     connect(m_lock, &QToolButton::toggled, this, [this](bool locked) {
-        if (!locked) m_model.set("seed", std::int64_t{-1});
-        else if (m_model.get<std::int64_t>("seed") < 0) m_model.set("seed", m_last.value_or(randomSeed()));
+        if (!locked)
+            m_model.set("seed", std::int64_t{-1});
+        else if (m_model.get<std::int64_t>("seed") < 0)
+            m_model.set("seed", m_last.value_or(randomSeed()));
     });
     connect(m_dice, &QToolButton::clicked, this, [this] { m_model.set("seed", randomSeed()); });
     connect(m_reuse, &QToolButton::clicked, this, [this] {

@@ -11,8 +11,8 @@ namespace sg::ui {
 
 class ParamModel;
 
-/// The seed's editor with three buttons: lock (keep this seed; open takes a new one for each picture), dice (another seed now), and the
-/// seed of the picture that is shown.
+/// The seed's editor with three buttons: lock (keep this seed; open takes a new one for each picture), dice (another
+/// seed now), and the seed of the picture that is shown.
 class SeedField final : public QWidget {
     Q_OBJECT
 public:

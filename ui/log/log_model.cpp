@@ -26,10 +26,14 @@ int LogModel::severity(const QString &level)
 QString LogModel::levelText(const QString &level)
 {
     switch (severity(level)) {
-    case 0: return tr("Debug");
-    case 1: return tr("Info");
-    case 2: return tr("Warning");
-    default: return tr("Error");
+    case 0:
+        return tr("Debug");
+    case 1:
+        return tr("Info");
+    case 2:
+        return tr("Warning");
+    default:
+        return tr("Error");
     }
 }
 
@@ -77,20 +81,28 @@ QVariant LogModel::data(const QModelIndex &index, int role) const
     switch (role) {
     case Qt::DisplayRole:
         switch (index.column()) {
-        case Time: return QDateTime::fromMSecsSinceEpoch(line.milliseconds).toString(u"HH:mm:ss.zzz"_s);
-        case Level: return levelText(line.level);
-        case Category: return line.category;
-        default: return line.message;
+        case Time:
+            return QDateTime::fromMSecsSinceEpoch(line.milliseconds).toString(u"HH:mm:ss.zzz"_s);
+        case Level:
+            return levelText(line.level);
+        case Category:
+            return line.category;
+        default:
+            return line.message;
         }
-    case Qt::ToolTipRole: return index.column() == Message ? line.message : QVariant();
+    case Qt::ToolTipRole:
+        return index.column() == Message ? line.message : QVariant();
     case Qt::ForegroundRole:
         if (severity(line.level) >= 3) return QApplication::palette().brush(QPalette::BrightText);
         if (index.column() != Message || severity(line.level) == 0)
             return QApplication::palette().brush(QPalette::PlaceholderText);
         return {};
-    case LevelRole: return severity(line.level);
-    case SearchRole: return QString(line.category + u' ' + line.message);
-    default: return {};
+    case LevelRole:
+        return severity(line.level);
+    case SearchRole:
+        return QString(line.category + u' ' + line.message);
+    default:
+        return {};
     }
 }
 
@@ -98,10 +110,14 @@ QVariant LogModel::headerData(int section, Qt::Orientation orientation, int role
 {
     if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
     switch (section) {
-    case Time: return tr("Time");
-    case Level: return tr("Level");
-    case Category: return tr("Part");
-    default: return tr("Message");
+    case Time:
+        return tr("Time");
+    case Level:
+        return tr("Level");
+    case Category:
+        return tr("Part");
+    default:
+        return tr("Message");
     }
 }
 

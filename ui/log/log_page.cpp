@@ -75,9 +75,11 @@ QWidget *LogPage::makeTools()
     auto *saveButton = new QPushButton(icon(u"save"_s), tr("Save…"), bar);
     saveButton->setAccessibleName(tr("Save lines"));
     row->addWidget(m_search, 1);
-    for (QWidget *widget : std::initializer_list<QWidget *>{m_level, m_follow, copyButton, saveButton}) row->addWidget(widget);
+    for (QWidget *widget : std::initializer_list<QWidget *>{m_level, m_follow, copyButton, saveButton})
+        row->addWidget(widget);
     connect(m_search, &QLineEdit::textChanged, m_filter, &LogFilter::setText);
-    connect(m_level, &QComboBox::currentIndexChanged, this, [this] { m_filter->setLeast(m_level->currentData().toInt()); });
+    connect(m_level, &QComboBox::currentIndexChanged, this,
+            [this] { m_filter->setLeast(m_level->currentData().toInt()); });
     connect(m_follow, &QCheckBox::toggled, this, [this](bool on) {
         if (on) m_table->scrollToBottom();
     });
@@ -103,7 +105,8 @@ void LogPage::makeTable()
     header->setHighlightSections(false);
     header->setStretchLastSection(true);
     const int widths[] = {110, 90, 100};
-    for (int column = 0; column < LogModel::Message; ++column) header->resizeSection(column, widths[column]);
+    for (int column = 0; column < LogModel::Message; ++column)
+        header->resizeSection(column, widths[column]);
 }
 
 void LogPage::ask()
@@ -123,10 +126,12 @@ QString LogPage::shownText() const
 {
     QModelIndexList rows = m_table->selectionModel()->selectedRows();
     if (rows.isEmpty())
-        for (int row = 0; row < m_filter->rowCount(); ++row) rows.append(m_filter->index(row, 0));
+        for (int row = 0; row < m_filter->rowCount(); ++row)
+            rows.append(m_filter->index(row, 0));
     std::sort(rows.begin(), rows.end());
     QString text;
-    for (const QModelIndex &row : rows) text += LogModel::asText(m_model->at(m_filter->mapToSource(row).row())) + u'\n';
+    for (const QModelIndex &row : rows)
+        text += LogModel::asText(m_model->at(m_filter->mapToSource(row).row())) + u'\n';
     return text;
 }
 
@@ -155,8 +160,10 @@ void LogPage::writeTo(const QString &path)
         },
         [this, path](bool saved) {
             const QString shown = QDir::toNativeSeparators(path);
-            if (saved) m_messages->showInfo(tr("Saved as %1").arg(shown));
-            else m_messages->showError(tr("%1 cannot be written.").arg(shown));
+            if (saved)
+                m_messages->showInfo(tr("Saved as %1").arg(shown));
+            else
+                m_messages->showError(tr("%1 cannot be written.").arg(shown));
         });
 }
 

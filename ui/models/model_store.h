@@ -12,8 +12,8 @@ namespace sg::ui {
 
 class ApiClient;
 
-/// The server's models as the window knows them: asked for at the start, often while a scan runs or the Models page is open, rarely else.
-/// Thread  main.
+/// The server's models as the window knows them: asked for at the start, often while a scan runs or the Models page is
+/// open, rarely else. Thread  main.
 class ModelStore final : public QObject {
     Q_OBJECT
 public:

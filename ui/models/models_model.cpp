@@ -30,7 +30,8 @@ ModelsModel::Row ModelsModel::makeRow(ModelInfo info)
 {
     Row row;
     row.sortName = info.name.toCaseFolded();
-    row.search = (info.name + u' ' + info.path + u' ' + info.title + u' ' + info.family + u' ' + info.hash).toCaseFolded();
+    row.search =
+        (info.name + u' ' + info.path + u' ' + info.title + u' ' + info.family + u' ' + info.hash).toCaseFolded();
     row.info = std::move(info);
     return row;
 }
@@ -39,7 +40,8 @@ void ModelsModel::merge(std::vector<ModelInfo> models)
 {
     QHash<QString, int> rows;
     rows.reserve(static_cast<qsizetype>(m_rows.size()));
-    for (std::size_t row = 0; row < m_rows.size(); ++row) rows.insert(keyOf(m_rows[row].info), static_cast<int>(row));
+    for (std::size_t row = 0; row < m_rows.size(); ++row)
+        rows.insert(keyOf(m_rows[row].info), static_cast<int>(row));
     std::vector<bool> kept(m_rows.size(), false);
     std::vector<Row> added;
     for (ModelInfo &model : models) {
@@ -67,7 +69,8 @@ void ModelsModel::removeMissing(const std::vector<bool> &kept)
     for (int last = static_cast<int>(kept.size()) - 1; last >= 0; --last) {
         if (kept[static_cast<std::size_t>(last)]) continue;
         int first = last;
-        while (first > 0 && !kept[static_cast<std::size_t>(first - 1)]) --first;
+        while (first > 0 && !kept[static_cast<std::size_t>(first - 1)])
+            --first;
         beginRemoveRows({}, first, last);
         m_rows.erase(m_rows.begin() + first, m_rows.begin() + last + 1);
         endRemoveRows();
@@ -110,21 +113,30 @@ QString ModelsModel::statusText(const ModelInfo &model)
     if (model.status == u"loaded"_s) return tr("In memory");
     if (model.status == u"unloaded"_s) return tr("Ready");
     if (model.status == u"deleted"_s) return tr("Deleted");
-    if (model.status == u"unusable"_s) return model.reason.isEmpty() ? tr("Unusable") : tr("Unusable: %1").arg(model.reason);
+    if (model.status == u"unusable"_s)
+        return model.reason.isEmpty() ? tr("Unusable") : tr("Unusable: %1").arg(model.reason);
     return model.status;
 }
 
 QString ModelsModel::text(const ModelInfo &model, int column) const
 {
     switch (column) {
-    case Name: return model.name;
-    case Type: return typeText(model.type);
-    case Size: return sizeText(model.size);
-    case Hash: return model.hash.isEmpty() ? u"…"_s : model.hash.left(10);
-    case Family: return model.family;
-    case Status: return statusText(model);
-    case Folder: return QDir::toNativeSeparators(folderOf(model.path));
-    default: return {};
+    case Name:
+        return model.name;
+    case Type:
+        return typeText(model.type);
+    case Size:
+        return sizeText(model.size);
+    case Hash:
+        return model.hash.isEmpty() ? u"…"_s : model.hash.left(10);
+    case Family:
+        return model.family;
+    case Status:
+        return statusText(model);
+    case Folder:
+        return QDir::toNativeSeparators(folderOf(model.path));
+    default:
+        return {};
     }
 }
 
@@ -133,7 +145,8 @@ QVariant ModelsModel::data(const QModelIndex &index, int role) const
     if (!index.isValid() || index.row() >= rowCount()) return {};
     const Row &row = m_rows[static_cast<std::size_t>(index.row())];
     switch (role) {
-    case Qt::DisplayRole: return text(row.info, index.column());
+    case Qt::DisplayRole:
+        return text(row.info, index.column());
     case Qt::ToolTipRole: {
         if (index.column() == Hash) return row.info.hash.isEmpty() ? tr("Not hashed yet") : row.info.hash;
         if (index.column() == Status && !row.info.reason.isEmpty()) return row.info.reason;
@@ -145,10 +158,14 @@ QVariant ModelsModel::data(const QModelIndex &index, int role) const
     case SortRole:
         if (index.column() == Size) return QVariant::fromValue(qint64{row.info.size});
         return index.column() == Name ? row.sortName : text(row.info, index.column());
-    case TypeRole: return row.info.type;
-    case PathRole: return row.info.path;
-    case SearchRole: return row.search;
-    default: return {};
+    case TypeRole:
+        return row.info.type;
+    case PathRole:
+        return row.info.path;
+    case SearchRole:
+        return row.search;
+    default:
+        return {};
     }
 }
 
@@ -156,14 +173,22 @@ QVariant ModelsModel::headerData(int section, Qt::Orientation orientation, int r
 {
     if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
     switch (section) {
-    case Name: return tr("Name");
-    case Type: return tr("Type");
-    case Size: return tr("Size");
-    case Hash: return tr("Hash");
-    case Family: return tr("Family");
-    case Status: return tr("Status");
-    case Folder: return tr("Folder");
-    default: return {};
+    case Name:
+        return tr("Name");
+    case Type:
+        return tr("Type");
+    case Size:
+        return tr("Size");
+    case Hash:
+        return tr("Hash");
+    case Family:
+        return tr("Family");
+    case Status:
+        return tr("Status");
+    case Folder:
+        return tr("Folder");
+    default:
+        return {};
     }
 }
 

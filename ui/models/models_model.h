@@ -8,7 +8,8 @@
 
 namespace sg::ui {
 
-/// The rows of the Models page. A new list is merged: rows that stay keep their place, so selection and scroll position stay too.
+/// The rows of the Models page. A new list is merged: rows that stay keep their place, so selection and scroll position
+/// stay too.
 class ModelsModel final : public QAbstractTableModel {
     Q_OBJECT
 public:

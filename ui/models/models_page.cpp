@@ -59,13 +59,15 @@ ModelsPage::ModelsPage(ModelStore &store, QWidget *parent)
     m_stack->addWidget(m_table);
     column->addWidget(m_stack, 1);
     column->addWidget(makeFooter());
-    m_empty->setText(tr("No models yet"), tr("Add the folder where your .safetensors files are, or drop it here. "
-                                             "Folders of A1111 and ComfyUI work as they are; nothing is changed in them."));
+    m_empty->setText(tr("No models yet"),
+                     tr("Add the folder where your .safetensors files are, or drop it here. "
+                        "Folders of A1111 and ComfyUI work as they are; nothing is changed in them."));
     m_empty->setAction(tr("Add a model folder…"));
     connect(m_empty, &EmptyState::actionTriggered, this, &ModelsPage::addFolder);
     connect(&m_store, &ModelStore::modelsChanged, this, &ModelsPage::showModels);
     connect(&m_store, &ModelStore::foldersChanged, this, &ModelsPage::showFolders);
-    connect(&m_store, &ModelStore::failed, this, [this](const Error &error) { m_messages->showError(errorText(error)); });
+    connect(&m_store, &ModelStore::failed, this,
+            [this](const Error &error) { m_messages->showError(errorText(error)); });
     for (const auto signal : {&QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved})
         connect(m_filter, signal, this, &ModelsPage::refreshCount);
     refreshActions();
@@ -128,7 +130,8 @@ void ModelsPage::makeTable()
     header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     header->setStretchLastSection(true);
     const int widths[] = {230, 100, 80, 96, 70, 130, 200};
-    for (int column = 0; column < ModelsModel::ColumnCount; ++column) header->resizeSection(column, widths[column]);
+    for (int column = 0; column < ModelsModel::ColumnCount; ++column)
+        header->resizeSection(column, widths[column]);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModelsPage::refreshActions);
     connect(m_table, &QTableView::activated, this, &ModelsPage::use);
 }
@@ -147,6 +150,7 @@ QWidget *ModelsPage::makeFooter()
     m_scanBar->setAccessibleName(tr("Scanning"));
     m_scanBar->hide();
     m_folders = new QPushButton(bar);
+    m_folders->setProperty("role", u"menu"_s);
     m_folderMenu = new QMenu(m_folders);
     m_folders->setMenu(m_folderMenu);
     m_reveal = new QPushButton(icon(u"reveal"_s), tr("Show in folder"), bar);

@@ -63,7 +63,8 @@ ServerPage::ServerPage(ServerStore &store, QWidget *parent)
     outer->addWidget(makeExample());
     outer->addStretch(1);
     connect(&m_store, &ServerStore::stateChanged, this, &ServerPage::showState);
-    connect(&m_store, &ServerStore::failed, this, [this](const Error &error) { m_messages->showError(errorText(error)); });
+    connect(&m_store, &ServerStore::failed, this,
+            [this](const Error &error) { m_messages->showError(errorText(error)); });
     showState(m_store.state());
 }
 
@@ -129,6 +130,7 @@ void ServerPage::addUrlRow(QFormLayout *form)
     m_copyUrl->setAccessibleName(tr("Copy URL"));
     connect(m_copyUrl, &QPushButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(m_url->text()); });
     auto *row = new QHBoxLayout;
+    row->setSpacing(8);
     row->addWidget(m_url);
     row->addWidget(m_copyUrl);
     form->addRow(tr("URL"), row);
@@ -174,7 +176,8 @@ void ServerPage::showState(const ServerState &state)
     m_port->setEnabled(!state.listening);
     if (!m_edited || state.listening) {
         m_edited = false;
-        if (!state.address.isEmpty() && m_address->currentText() != state.address) m_address->setEditText(state.address);
+        if (!state.address.isEmpty() && m_address->currentText() != state.address)
+            m_address->setEditText(state.address);
         m_port->setValue(state.port);
     }
     m_url->setText(state.url);
@@ -182,7 +185,8 @@ void ServerPage::showState(const ServerState &state)
     m_requests->setText(QLocale().toString(qint64{state.requests}));
     const QString example = curlExample(state.url);
     if (m_example->toPlainText() != example) m_example->setPlainText(example);
-    if (!state.error.isEmpty()) m_messages->showError(state.error);
+    if (!state.error.isEmpty() && state.error != m_shownError) m_messages->showError(state.error);
+    m_shownError = state.error;
     refreshWarning();
 }
 

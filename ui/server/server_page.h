@@ -50,6 +50,7 @@ private:
     QLabel *m_requests = nullptr;
     QPlainTextEdit *m_example = nullptr;
     QPushButton *m_copyExample = nullptr;
+    QString m_shownError;
     bool m_edited = false;  ///< address or port differ from the server's because the user typed
 };
 

@@ -1,6 +1,7 @@
 #include "ui/shell/language.h"
 
-#include <QCoreApplication>
+#include <QApplication>
+#include <QFont>
 #include <QLibraryInfo>
 #include <QTranslator>
 
@@ -19,6 +20,12 @@ bool installLanguage(QCoreApplication &application, const QLocale &locale)
     auto *own = new QTranslator(&application);
     const bool found = own->load(locale, u"serigraph"_s, u"_"_s, u":/i18n"_s);
     if (found) application.installTranslator(own);
+    if (locale.language() == QLocale::Chinese && qobject_cast<QApplication *>(&application)) {
+        // Fontconfig's own choice of a fallback for a Latin font is often a bold or a Japanese face.
+        QFont font = QApplication::font();
+        font.setFamilies({font.family(), u"Noto Sans CJK SC"_s, u"Noto Sans SC"_s, u"Source Han Sans SC"_s});
+        QApplication::setFont(font);
+    }
     return found;
 }
 

@@ -65,7 +65,8 @@ void MainWindow::makePages()
     m_rail->addPage(u"models"_s, tr("Models"), u"Ctrl+2"_s);
     m_rail->addPage(u"server"_s, tr("Server"), u"Ctrl+3"_s);
     m_rail->addPage(u"log"_s, tr("Log"), u"Ctrl+4"_s);
-    for (QWidget *page : std::initializer_list<QWidget *>{m_generate, m_models, m_server, m_log}) m_stack->addWidget(page);
+    for (QWidget *page : std::initializer_list<QWidget *>{m_generate, m_models, m_server, m_log})
+        m_stack->addWidget(page);
     setCentralWidget(centre);
     connect(m_rail, &NavRail::chosen, this, &MainWindow::showPage);
 }
@@ -215,7 +216,8 @@ void MainWindow::raiseWindow()
 void MainWindow::openOutputFolder()
 {
     const QString folder = m_generate->pictures().saveFolder();
-    if (folder.isEmpty()) return m_generate->messages().showInfo(tr("Save a picture first: its folder is opened then."));
+    if (folder.isEmpty())
+        return m_generate->messages().showInfo(tr("Save a picture first: its folder is opened then."));
     if (!QDesktopServices::openUrl(QUrl::fromLocalFile(folder)))
         m_generate->messages().showInfo(tr("The folder %1 cannot be opened here.").arg(folder));
 }

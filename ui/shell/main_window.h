@@ -28,7 +28,8 @@ public:
     enum Page { Generate, Models, Server, Log, PageCount };
 
     /// `table` is shown until the server's own arrives.
-    MainWindow(ApiClient &client, UiSettings &settings, Theme &theme, const ParamTable &table, QWidget *parent = nullptr);
+    MainWindow(ApiClient &client, UiSettings &settings, Theme &theme, const ParamTable &table,
+               QWidget *parent = nullptr);
     ~MainWindow() override;
 
     void showPage(int page);

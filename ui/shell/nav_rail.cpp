@@ -18,7 +18,7 @@ NavRail::NavRail(QWidget *parent) : QWidget(parent), m_column(new QVBoxLayout(th
     m_column->setContentsMargins(6, 10, 6, 10);
     m_column->setSpacing(4);
     m_column->addStretch(1);
-    m_buttons->setExclusive(true);
+    m_buttons->setExclusive(false);  // an exclusive group would take its other buttons out of the Tab order
     connect(m_buttons, &QButtonGroup::idClicked, this, &NavRail::chosen);
 }
 
@@ -42,7 +42,7 @@ void NavRail::addPage(const QString &iconName, const QString &name, const QStrin
 
 void NavRail::setCurrent(int page)
 {
-    if (QAbstractButton *button = m_buttons->button(page)) button->setChecked(true);
+    for (QAbstractButton *button : m_buttons->buttons()) button->setChecked(m_buttons->id(button) == page);
 }
 
 }  // namespace sg::ui

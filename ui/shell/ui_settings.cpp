@@ -15,7 +15,8 @@ using namespace std::chrono_literals;
 bool write(const QString &file, const QHash<QString, QVariant> &values)
 {
     QSettings settings(file, QSettings::IniFormat);
-    for (auto it = values.begin(); it != values.end(); ++it) settings.setValue(it.key(), it.value());
+    for (auto it = values.begin(); it != values.end(); ++it)
+        settings.setValue(it.key(), it.value());
     settings.sync();
     return settings.status() == QSettings::NoError;
 }
@@ -29,7 +30,8 @@ UiSettings::UiSettings(QString file, QObject *parent) : QObject(parent), m_file(
     connect(&m_timer, &QTimer::timeout, this, &UiSettings::writeSoon);
     if (m_file.isEmpty()) return;
     const QSettings settings(m_file, QSettings::IniFormat);
-    for (const QString &key : settings.allKeys()) m_values.insert(key, settings.value(key));
+    for (const QString &key : settings.allKeys())
+        m_values.insert(key, settings.value(key));
 }
 
 UiSettings::~UiSettings()

@@ -7,9 +7,8 @@
 
 namespace sg::ui {
 
-/// What the window remembers: an INI file in the data folder, read once; written a moment after the last change, in the thread pool,
-/// because a file that is synced to the disk would make the window wait.
-/// Thread  main.
+/// What the window remembers: an INI file in the data folder, read once; written a moment after the last change, in the
+/// thread pool, because a file that is synced to the disk would make the window wait. Thread  main.
 class UiSettings final : public QObject {
     Q_OBJECT
 public:

@@ -98,11 +98,16 @@ void PictureView::keyPressEvent(QKeyEvent *event)
 {
     switch (event->key()) {
     case Qt::Key_Plus:
-    case Qt::Key_Equal: return zoomBy(kStep);
-    case Qt::Key_Minus: return zoomBy(1 / kStep);
-    case Qt::Key_0: return fit();
-    case Qt::Key_1: return oneToOne();
-    default: QGraphicsView::keyPressEvent(event);
+    case Qt::Key_Equal:
+        return zoomBy(kStep);
+    case Qt::Key_Minus:
+        return zoomBy(1 / kStep);
+    case Qt::Key_0:
+        return fit();
+    case Qt::Key_1:
+        return oneToOne();
+    default:
+        QGraphicsView::keyPressEvent(event);
     }
 }
 

@@ -6,8 +6,8 @@ class QGraphicsPixmapItem;
 
 namespace sg::ui {
 
-/// Shows one picture: wheel zooms at the cursor, dragging pans, keys + - 0 (fit) 1 (one to one). Fits until the user zooms.
-/// A picture that is wholly visible is dragged out instead.
+/// Shows one picture: wheel zooms at the cursor, dragging pans, keys + - 0 (fit) 1 (one to one). Fits until the user
+/// zooms. A picture that is wholly visible is dragged out instead.
 class PictureView final : public QGraphicsView {
     Q_OBJECT
 public:

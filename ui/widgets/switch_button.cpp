@@ -36,7 +36,8 @@ void SwitchButton::paintEvent(QPaintEvent *)
     painter.setBrush(isChecked() ? colours.color(QPalette::Highlight) : colours.color(QPalette::Mid));
     painter.drawRoundedRect(track, kHeight / 2.0, kHeight / 2.0);
     const qreal knob = kHeight - 6;
-    const qreal left = isChecked() != (layoutDirection() == Qt::RightToLeft) ? track.right() - knob - 3 : track.left() + 3;
+    const qreal left =
+        isChecked() != (layoutDirection() == Qt::RightToLeft) ? track.right() - knob - 3 : track.left() + 3;
     painter.setBrush(isChecked() ? colours.color(QPalette::HighlightedText) : colours.color(QPalette::Base));
     painter.drawEllipse(QRectF(left, track.top() + 3, knob, knob));
     if (hasFocus()) {

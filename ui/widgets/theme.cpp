@@ -23,14 +23,18 @@ const QString kGroup = u"org.freedesktop.appearance"_s;
 const QString kKey = u"color-scheme"_s;
 
 struct Colours {
-    const char *window, *base, *alternate, *button, *text, *muted, *highlight, *onHighlight, *link, *line, *rail, *danger;
+    const char *window, *base, *alternate, *button, *text, *muted, *highlight, *onHighlight, *link, *line, *rail,
+        *danger;
 };
 constexpr Colours kLight{"#f5f6f7", "#ffffff", "#f2f4f5", "#fbfcfc", "#1d2529", "#566268",
                          "#0f6b80", "#ffffff", "#0b6478", "#d3d9dc", "#e9edef", "#b3261e"};
 constexpr Colours kDark{"#1b2024", "#14181b", "#1f2529", "#272e33", "#e4e9ec", "#9aa8af",
                         "#2b93ab", "#06171c", "#5cc0d8", "#39434a", "#15191c", "#ff8a80"};
 
-QColor colour(const char *name) { return QColor(QLatin1String(name)); }
+QColor colour(const char *name)
+{
+    return QColor(QLatin1String(name));
+}
 
 QPalette paletteOf(const Colours &c)
 {
@@ -66,14 +70,20 @@ QString styleSheet(const Colours &c)
     QFile file(u":/styles/serigraph.qss"_s);
     if (!file.open(QIODevice::ReadOnly)) return {};
     QString sheet = QString::fromUtf8(file.readAll());
-    const std::pair<QLatin1String, const char *> names[] = {
-        {QLatin1String("@window"), c.window}, {QLatin1String("@base"), c.base},
-        {QLatin1String("@alternate"), c.alternate}, {QLatin1String("@button"), c.button},
-        {QLatin1String("@text"), c.text}, {QLatin1String("@muted"), c.muted},
-        {QLatin1String("@onHighlight"), c.onHighlight}, {QLatin1String("@highlight"), c.highlight},
-        {QLatin1String("@link"), c.link}, {QLatin1String("@line"), c.line},
-        {QLatin1String("@rail"), c.rail}, {QLatin1String("@danger"), c.danger}};
-    for (const auto &[name, value] : names) sheet.replace(name, QLatin1String(value));
+    const std::pair<QLatin1String, const char *> names[] = {{QLatin1String("@window"), c.window},
+                                                            {QLatin1String("@base"), c.base},
+                                                            {QLatin1String("@alternate"), c.alternate},
+                                                            {QLatin1String("@button"), c.button},
+                                                            {QLatin1String("@text"), c.text},
+                                                            {QLatin1String("@muted"), c.muted},
+                                                            {QLatin1String("@onHighlight"), c.onHighlight},
+                                                            {QLatin1String("@highlight"), c.highlight},
+                                                            {QLatin1String("@link"), c.link},
+                                                            {QLatin1String("@line"), c.line},
+                                                            {QLatin1String("@rail"), c.rail},
+                                                            {QLatin1String("@danger"), c.danger}};
+    for (const auto &[name, value] : names)
+        sheet.replace(name, QLatin1String(value));
     return sheet;
 }
 
@@ -84,9 +94,12 @@ Theme::Theme(QObject *parent) : QObject(parent) {}
 QString Theme::name(Choice choice)
 {
     switch (choice) {
-    case Choice::Light: return u"light"_s;
-    case Choice::Dark: return u"dark"_s;
-    case Choice::System: break;
+    case Choice::Light:
+        return u"light"_s;
+    case Choice::Dark:
+        return u"dark"_s;
+    case Choice::System:
+        break;
     }
     return u"system"_s;
 }
@@ -131,7 +144,8 @@ void Theme::portalChanged(const QString &group, const QString &key, const QDBusV
 {
     if (group != kGroup || key != kKey) return;
     QVariant inner = value.variant();
-    while (inner.canConvert<QDBusVariant>()) inner = inner.value<QDBusVariant>().variant();  // Read wraps twice
+    while (inner.canConvert<QDBusVariant>())
+        inner = inner.value<QDBusVariant>().variant();  // Read wraps twice
     m_systemDark = inner.toUInt() == 1;
     apply();
 }

@@ -7,9 +7,8 @@ class QDBusVariant;
 
 namespace sg::ui {
 
-/// Light and dark: Fusion with one of two palettes and a small style sheet. "System" follows the desktop portal's colour scheme
-/// (org.freedesktop.appearance), and is light where no portal answers.
-/// Thread  main.
+/// Light and dark: Fusion with one of two palettes and a small style sheet. "System" follows the desktop portal's
+/// colour scheme (org.freedesktop.appearance), and is light where no portal answers. Thread  main.
 class Theme final : public QObject {
     Q_OBJECT
 public:
