@@ -145,12 +145,13 @@ void bind(torch::nn::Module &module, const std::string &prefix, const WeightSour
                source.index.path());
     for (auto &[leaf, wanted] : leaves) {
         if (source.stop.stop_requested()) refuse(ErrorCode::Cancelled, "loading was cancelled", source.index.path());
-        for (const Wanted &one : wanted) {
-            torch::Tensor parameter = one.declared->parameter;
-            parameter.set_data(fetch(*source.index.find(one.key), one, source, report));
-            report.used.insert(one.key);
-        }
-        leaf->weightsChanged();
+        leaf->edit([&, &wanted = wanted](const auto &) {
+            for (const Wanted &one : wanted) {
+                torch::Tensor parameter = one.declared->parameter;
+                parameter.set_data(fetch(*source.index.find(one.key), one, source, report));
+                report.used.insert(one.key);
+            }
+        });
     }
     if (!source.file->unchanged())
         refuse(ErrorCode::ModelChanged, "the model file changed while it was being read", source.index.path());

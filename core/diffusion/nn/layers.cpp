@@ -13,6 +13,13 @@ torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> s
     return parameter;
 }
 
+void Leaf::edit(const std::function<void(const std::vector<Declared> &)> &change)
+{
+    restoreWeights();
+    change(m_declared);
+    weightsChanged();
+}
+
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(declare("weight", {out, in}))
 {
     if (bias) m_bias = declare("bias", {out});
@@ -29,18 +36,27 @@ Conv2dImpl::Conv2dImpl(const Shape &shape)
 {
 }
 
-torch::Tensor Conv2dImpl::forward(const torch::Tensor &x, const torch::Tensor &bias)
+torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
 {
+    if (!m_packed.empty() || (PackedConv::fits(m_weight) && x.scalar_type() == m_weight.scalar_type())) {
+        if (!m_packed.isFor(x)) {
+            restoreWeights();
+            m_packed.pack(m_weight, x, m_shape.stride, m_shape.padding);
+            m_weight.set_data(torch::empty({0}));
+        }
+        return m_packed.forward(x, bias, plus);
+    }
     const std::array<std::int64_t, 2> stride{m_shape.stride, m_shape.stride}, padding{m_shape.padding, m_shape.padding};
-    return at::conv2d(x, m_weight, bias, stride, padding);
+    torch::Tensor y = at::conv2d(x, m_weight, bias, stride, padding);
+    return plus.defined() ? y.add_(plus) : y;
 }
 
 torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width)
 {
     TORCH_CHECK(m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1);
-    if (height != 2 * x.size(2) || width != 2 * x.size(3))
-        return forward(at::upsample_nearest2d(x, {height, width}), m_bias);
+    if (height != 2 * x.size(2) || width != 2 * x.size(3)) return forward(at::upsample_nearest2d(x, {height, width}));
     if (!m_doubled.defined()) {
+        restoreWeights();
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
         // 3x3 kernel, spread over a pair in each direction, is a 4x4 kernel of a transposed convolution with stride 2.
         const torch::Tensor turned = m_weight.transpose(0, 1).flip({2, 3});
@@ -53,9 +69,16 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
     return at::conv_transpose2d(x, m_doubled, m_bias, /*stride=*/2, /*padding=*/1);
 }
 
+void Conv2dImpl::restoreWeights()
+{
+    if (m_packed.empty()) return;
+    m_weight.set_data(m_packed.unpacked());
+    m_packed.clear();
+}
+
 void Conv2dImpl::weightsChanged()
 {
-    m_packed.reset();
+    m_packed.clear();
     m_doubled.reset();
 }
 

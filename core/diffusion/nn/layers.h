@@ -1,10 +1,13 @@
 #pragma once
 
+#include "core/diffusion/nn/packed_conv.h"
+
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,11 +23,14 @@ public:
     };
     const std::vector<Declared> &declared() const { return m_declared; }
 
-    /// Called by bind() when the weights are there or were changed in place: drops what was derived from them.
-    virtual void weightsChanged() {}
+    /// Changes weights in place. What a layer derives from them is made anew afterwards; reading parameters is only
+    /// right in here, because a layer may keep them in another layout.
+    void edit(const std::function<void(const std::vector<Declared> &)> &change);
 
 protected:
     torch::Tensor declare(const std::string &name, std::vector<std::int64_t> shape);
+    virtual void restoreWeights() {}
+    virtual void weightsChanged() {}
 
 private:
     std::vector<Declared> m_declared;
@@ -50,21 +56,26 @@ public:
         std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
     };
     explicit Conv2dImpl(const Shape &shape);
-    torch::Tensor forward(const torch::Tensor &x) { return forward(x, m_bias); }
+    torch::Tensor forward(const torch::Tensor &x) { return convolve(x, m_bias, {}); }
     /// With another bias [out], for what is added to every pixel of a channel.
-    torch::Tensor forward(const torch::Tensor &x, const torch::Tensor &bias);
+    torch::Tensor forward(const torch::Tensor &x, const torch::Tensor &bias) { return convolve(x, bias, {}); }
+    /// plus + convolution of x, in one pass.
+    torch::Tensor forwardPlus(const torch::Tensor &x, const torch::Tensor &plus) { return convolve(x, m_bias, plus); }
     /// Of x enlarged to [height, width], at most twice its size, by repeating pixels. Kernel 3 only. Exactly twice
     /// costs less than half of what convolving the enlarged picture would.
     torch::Tensor forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width);
     /// A 1x1 convolution's weight as a matrix [out, in].
     torch::Tensor matrix() const { return m_weight.view({m_shape.out, m_shape.in}); }
     const torch::Tensor &bias() const { return m_bias; }
-    void weightsChanged() override;
 
 private:
+    torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
+    void restoreWeights() override;
+    void weightsChanged() override;
+
     Shape m_shape;
     torch::Tensor m_weight, m_bias;
-    torch::Tensor m_packed;   ///< in the processor library's layout
+    PackedConv m_packed;      ///< while it holds the weight, m_weight is empty
     torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is
 };
 TORCH_MODULE(Conv2d);

@@ -28,8 +28,7 @@ torch::Tensor UNetResBlockImpl::forward(const torch::Tensor &x, const torch::Ten
         h = m_inConv->forward(h, m_inConv->bias() + shift.squeeze(0));
     else
         h = m_inConv->forward(h).add_(shift.unsqueeze(2).unsqueeze(3));
-    h = m_outConv->forward(m_outNorm->forwardSilu(h));
-    return h.add_(m_skip ? m_skip->forward(x) : x);
+    return m_outConv->forwardPlus(m_outNorm->forwardSilu(h), m_skip ? m_skip->forward(x) : x);
 }
 
 }  // namespace sg

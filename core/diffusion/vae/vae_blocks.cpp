@@ -15,9 +15,8 @@ VaeResBlockImpl::VaeResBlockImpl(std::int64_t in, std::int64_t out, std::int64_t
 
 torch::Tensor VaeResBlockImpl::forward(const torch::Tensor &x)
 {
-    torch::Tensor h = m_conv1->forward(m_norm1->forwardSilu(x));
-    h = m_conv2->forward(m_norm2->forwardSilu(h));
-    return h.add_(m_shortcut ? m_shortcut->forward(x) : x);
+    const torch::Tensor h = m_conv1->forward(m_norm1->forwardSilu(x));
+    return m_conv2->forwardPlus(m_norm2->forwardSilu(h), m_shortcut ? m_shortcut->forward(x) : x);
 }
 
 VaeMiddleImpl::VaeMiddleImpl(std::int64_t channels, std::int64_t normGroups)
