@@ -41,7 +41,8 @@ def main():
     with Server("--max-side", "64", "--max-steps", "2", "--max-batch", "1", "--max-iterations", "2") as server, tempfile.TemporaryDirectory() as folder:
         document = server.get("/openapi.json").json()
         entries = [entry for mode, phases in RUNS for entry in run(server, pathlib.Path(folder), mode, phases)]
-        statuses, reached = collections.Counter(), set()
+        # schemathesis leaves out the document that it reads; it has fetched it twice.
+        statuses, reached = collections.Counter(), {("GET", "/openapi.json")}
         for entry in entries:
             path = entry["request"]["url"].split("//", 1)[1].partition("/")[2].partition("?")[0]
             statuses[entry["response"]["status"]] += 1
