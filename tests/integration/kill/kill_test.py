@@ -179,7 +179,8 @@ def main():
     chance = random.Random(options.seed)
     # A task takes 10 steps of 20 ms: a moment between 0 and 0.8 s may hit each of the first tasks, a picture being stored, a commit.
     run(Server(step_ms=20), Ledger("alpha", 10), options.rounds, chance, 0.8, 120)
-    run(RealServer(), Ledger("starter", 4), options.real_rounds, chance, 2.0, 300)
+    if options.real_rounds:
+        run(RealServer(), Ledger("starter", 4), options.real_rounds, chance, 2.0, 300)
 
 
 if __name__ == "__main__":
