@@ -1,0 +1,120 @@
+// Services as the desktop uses them: the private listener with its token, and the switch of the public one.
+#include "core/server/services.h"
+
+#include "core/base/json.h"
+#include "tests/security/guard/raw_client.h"
+#include "tests/support/safetensors_writer.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace sg;
+using sg::test::RawClient;
+
+namespace {
+
+std::uint16_t portOf(const std::string &url)
+{
+    return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+struct Answer {
+    int status = 0;
+    Json body;
+};
+
+Answer ask(const std::string &url, const std::string &token, const std::string &line, const std::string &body = {})
+{
+    const std::string host = url.substr(url.find("://") + 3);
+    std::string text = line + " HTTP/1.1\r\nHost: " + host + "\r\n";
+    if (!token.empty()) text += "Authorization: Bearer " + token + "\r\n";
+    if (!body.empty())
+        text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    const RawClient client(portOf(url));
+    client.send(text + "\r\n" + body);
+    const std::string all = client.readAll(30'000);
+    if (!all.starts_with("HTTP/1.1 ")) return {};
+    return {std::stoi(all.substr(9, 3)), parseJson(all.substr(all.find("\r\n\r\n") + 4)).value_or(Json())};
+}
+
+}  // namespace
+
+class ServicesTest final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void theWindowsListener();
+    void remoteNeedsAWord();
+
+private:
+    ServicesConfig config() const;
+
+    QTemporaryDir m_folder;
+};
+
+ServicesConfig ServicesTest::config() const
+{
+    ServicesConfig made;
+    made.dataDir = m_folder.filePath(QStringLiteral("data")).toStdString();
+    made.engineProgram = std::filesystem::path(SG_BIN_DIR) / "serigraph-engine";
+    made.engineArguments = {"--null"};
+    return made;
+}
+
+void ServicesTest::theWindowsListener()
+{
+    const std::filesystem::path models = m_folder.filePath(QStringLiteral("models")).toStdString();
+    test::writeCheckpoint(models / "alpha.safetensors");
+    Services services(config());
+    QVERIFY(services.start().has_value());
+    const std::string url = services.privateUrl();
+    const std::string token = services.privateToken();
+    QVERIFY(url.starts_with("http://127.0.0.1:") && token.size() >= 40 && services.publicUrl().empty());
+    QCOMPARE(ask(url, "", "GET /models").status, 401);
+    QCOMPARE(ask(url, token, "GET /server").body["listening"].get<bool>(), false);
+
+    const std::string path = Json{{"path", models.string()}}.dump();
+    QCOMPARE(ask(url, token, "POST /model-folders", path).status, 200);
+    QTRY_COMPARE(ask(url, token, "GET /models").body.size(), std::size_t{1});
+    QCOMPARE(ask(url, token, "POST /model-folders", R"({"path":"/no/such/folder"})").status / 100, 4);
+    QCOMPARE(ask(url, token, "POST /model-folders", R"({"path":"relative"})").status, 400);
+
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"listening":true})").status, 200);
+    const std::string open = services.publicUrl();
+    QVERIFY(!open.empty());
+    QCOMPARE(ask(open, "", "GET /models").status, 200);
+    QCOMPARE(ask(open, token, "PATCH /server", R"({"listening":false})").status, 403);
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"address":"0.0.0.0"})").status, 403);
+    QVERIFY(!ask(url, token, "GET /server").body["error"].get<std::string>().empty());
+    const std::string taken = Json{{"address", "127.0.0.1"}, {"port", portOf(url)}, {"listening", true}}.dump();
+    QCOMPARE(ask(url, token, "PATCH /server", taken).status, 409);
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"port":70000})").status, 400);
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"wobble":1})").status, 400);
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"port":0,"listening":true})").status, 200);
+    QVERIFY(!services.publicUrl().empty());
+    QCOMPARE(ask(url, token, "PATCH /server", R"({"listening":false})").status, 200);
+    QVERIFY(services.publicUrl().empty());
+
+    QCOMPARE(ask(url, token, "DELETE /model-folders", path).status, 200);
+    QTRY_COMPARE(ask(url, token, "GET /models").body.size(), std::size_t{0});
+    services.stop();
+    services.stop();
+    QVERIFY(!RawClient(portOf(url)).connected());
+}
+
+void ServicesTest::remoteNeedsAWord()
+{
+    ServicesConfig remote = config();
+    remote.listenPublic = true;
+    remote.address = "0.0.0.0";
+    const Expected<void> refused = Services(remote).start();
+    QVERIFY(!refused.has_value());
+    QCOMPARE(static_cast<int>(refused.error().code), static_cast<int>(ErrorCode::Forbidden));
+    remote.allowRemote = true;
+    Services allowed(remote);
+    QVERIFY(allowed.start().has_value());
+    QCOMPARE(ask("http://127.0.0.1:" + std::to_string(portOf(allowed.publicUrl())), "", "GET /healthz").status, 200);
+}
+
+QTEST_GUILESS_MAIN(ServicesTest)
+#include "services_test.moc"
