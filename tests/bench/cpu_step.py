@@ -19,12 +19,14 @@ from measuring import bench_folder, cpu_seconds, header, summary
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGREE = 1e-3  # of the largest value
-PEERS = {  # name: (kind, THP_MEM_ALLOC_ENABLE)
-    "contiguous": ("contiguous", "0"),
-    "contiguous-thp": ("contiguous", "1"),
-    "channels_last": ("channels_last", "0"),
-    "channels_last-thp": ("channels_last", "1"),
-    "openvino": ("openvino", "0"),
+OURS = {"THP_MEM_ALLOC_ENABLE": "1", "OMP_WAIT_POLICY": "passive"}  # as core/engine/backend_module.cpp sets them
+HUGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}
+PEERS = {  # name: (kind, environment)
+    "contiguous": ("contiguous", {}),
+    "contiguous-thp": ("contiguous", HUGE_PAGES),
+    "channels_last": ("channels_last", {}),
+    "channels_last-thp": ("channels_last", HUGE_PAGES),
+    "openvino": ("openvino", {}),
 }
 NAMES = {"contiguous": "diffusers as installed", "openvino": "OpenVINO f32"}
 
@@ -32,10 +34,11 @@ NAMES = {"contiguous": "diffusers as installed", "openvino": "OpenVINO f32"}
 class Worker:
     """A process that runs steps on request."""
 
-    def __init__(self, command, thp=None, output="out.f32"):
-        environment = os.environ | {"HF_HUB_OFFLINE": "1"} | ({"THP_MEM_ALLOC_ENABLE": thp} if thp is not None else {})
-        if thp == "0":
-            environment.pop("THP_MEM_ALLOC_ENABLE")
+    realtime = False
+
+    def __init__(self, command, output, **environment):
+        kept = {name: value for name, value in os.environ.items() if name not in OURS}
+        environment = kept | {"HF_HUB_OFFLINE": "1"} | environment
         self.output = os.path.join(bench_folder(), output)
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word, _, seconds = self._line().partition(" ")
@@ -51,11 +54,19 @@ class Worker:
 
     def step(self, source, side):
         """(wall seconds, processor seconds)"""
+        self._schedule(os.SCHED_RR, 5)
         before = cpu_seconds(self.process.pid)
         self.process.stdin.write(f"run {source} {self.output} {side}\n")
         self.process.stdin.flush()
         wall = float(self._line())
-        return wall, cpu_seconds(self.process.pid) - before
+        busy = cpu_seconds(self.process.pid) - before
+        self._schedule(os.SCHED_OTHER, 0)
+        return wall, busy
+
+    def _schedule(self, policy, priority):
+        if self.realtime:
+            for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+                os.sched_setscheduler(int(thread), policy, os.sched_param(priority))
 
     def result(self):
         return np.fromfile(self.output, np.float32)
@@ -96,25 +107,30 @@ def compare(ours, peer, name, source, side, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", required=True, help="folder with unet_step")
+    parser.add_argument("--bin", required=True, help="folder of the built programs")
     parser.add_argument("--sizes", default="512,256")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--realtime", action="store_true",
+                        help="steps of both sides run under the real-time scheduler (root), where a machine is shared")
     arguments = parser.parse_args()
+    Worker.realtime = arguments.realtime
     sizes = [int(size) for size in arguments.sizes.split(",")]
     folder = bench_folder()
     checkpoint = sd15_checkpoint(folder)
     inputs = {side: make_input(folder, side) for side in sizes}
-    header(f"UNet step of a random SD1.5 checkpoint, batch 2, float32, {arguments.threads} threads, {arguments.steps} steps each, alternating")
-    ours = Worker([os.path.join(arguments.bin, "unet_step"), checkpoint, str(arguments.threads)], output="ours.f32")
+    header(f"UNet step of a random SD1.5 checkpoint, batch 2, float32, {arguments.threads} threads, {arguments.steps} steps each, alternating"
+           + (", under the real-time scheduler" if arguments.realtime else ""))
+    ours = Worker([os.path.join(arguments.bin, "..", "bench", "unet_step"), checkpoint, str(arguments.threads)], "ours.f32", **OURS)
     print(f"our UNet was loaded in {ours.load_seconds:.1f} s\n")
     print("| side | peer | ours, s | peer, s | ours / peer | by pairs | by processor time | outputs differ by |\n"
           "| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     ratios = {}
     for name in arguments.peers.split(","):
-        kind, thp = PEERS[name]
-        peer = Worker([sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads)], thp, "peer.f32")
+        kind, environment = PEERS[name]
+        command = [sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads)]
+        peer = Worker(command, "peer.f32", **environment)
         for side in sizes:
             ratios[side, name] = compare(ours, peer, name, inputs[side], side, arguments.steps)
         peer.close()

@@ -4,7 +4,9 @@ The counts must reach the thresholds, and none may be more than 3 below what dif
 noise and schedule (resources/starter/reference.json, made by `python resources/starter reference`).
 """
 import io
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from starter_files import MODEL, load, model_digest
 
@@ -30,12 +32,22 @@ def generate(engine, id, prompt, **params):
     return [image.convert("RGB") for _, image in images]
 
 
-def draw_set(name):
-    """Pictures of a prompt set, with the seeds 0, 1, 2 …, from one engine."""
-    engine, begin = Engine(), time.monotonic()
-    pictures = [generate(engine, f"{name}-{i}", item["prompt"], seed=i)[0] for i, item in enumerate(load(name + ".json"))]
-    print(f"{name}: {len(pictures)} pictures in {time.monotonic() - begin:.0f} s", flush=True)
+def draw_share(name, first, apart):
+    """Pictures first, first + apart … of a prompt set, with the seeds 0, 1, 2 …, from one engine."""
+    engine = Engine("--threads", "1")
+    pictures = [(i, generate(engine, f"{name}-{i}", item["prompt"], seed=i)[0])
+                for i, item in enumerate(load(name + ".json")) if i % apart == first]
     assert engine.close() == 0 and engine.noise is None
+    return pictures
+
+
+def draw_set(name):
+    """All pictures of a set: an engine with one thread for each core, since networks this small gain little from two."""
+    begin, engines = time.monotonic(), min(4, os.cpu_count())
+    with ThreadPoolExecutor(engines) as pool:
+        shares = pool.map(lambda first: draw_share(name, first, engines), range(engines))
+    pictures = [picture for _, picture in sorted((pair for share in shares for pair in share), key=lambda pair: pair[0])]
+    print(f"{name}: {len(pictures)} pictures in {time.monotonic() - begin:.0f} s", flush=True)
     DRAWN[name] = pictures
     return pictures
 
@@ -72,8 +84,8 @@ def two_seeds_differ_and_one_seed_does_not():
     assert first.tobytes() == again.tobytes()
     most = max(high for _, high in ImageChops.difference(pair[0], first).getextrema())
     assert most <= 2, f"in a batch the same seed's picture differs by {most}"
-    apart = sum(ImageChops.difference(pair[0], pair[1]).resize((1, 1), Image.BOX).getpixel((0, 0)))
-    assert len(pair) == 2 and apart > 3, f"two seeds differ by {apart} of 765 on average"
+    apart = ImageChops.difference(*pair).convert("L").point(lambda value: 255 * (value > 20)).resize((1, 1), Image.BOX).getpixel((0, 0)) / 255
+    assert len(pair) == 2 and apart > 0.02, f"only {apart:.3f} of two seeds' pixels differ"
 
 
 run([two_seeds_differ_and_one_seed_does_not, held_out_prompts_are_drawn, emphasis_stays_as_good, emphasis_is_heard])
