@@ -86,7 +86,7 @@ void ResponsiveTest::generationWhileModelsScans()
     GeneratePage &page = window.generatePage();
     QTableView *table = window.modelsPage().table();
     QSignalSpy previews(&page.queue(), &GenerationQueue::previewed);
-    page.parameters().set("steps", std::int64_t{40});
+    page.parameters().set("steps", std::int64_t{30});
 
     LoopWatch watch;
     bool added = false;

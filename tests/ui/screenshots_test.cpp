@@ -38,6 +38,7 @@ void ScreenshotsTest::initTestCase()
 {
     m_folder = qEnvironmentVariable("SG_SCREENSHOTS", QDir::tempPath());
     QVERIFY(QDir().mkpath(m_folder));
+    QVERIFY(installLanguage(*qApp, QLocale(QLocale::English)));
     const QString problem = m_desktop.start();
     QVERIFY2(problem.isEmpty(), qPrintable(problem));
     QVERIFY(m_desktop.openWindow());

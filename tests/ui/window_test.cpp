@@ -12,6 +12,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDir>
+#include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QGuiApplication>
 #include <QLabel>
@@ -236,6 +237,9 @@ void WindowTest::aDroppedPictureBringsItsParameters()
     page().parameters().set("steps", std::int64_t{20});
     QMimeData data;
     data.setUrls({QUrl::fromLocalFile(path)});
+    QDragEnterEvent enter({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(&page(), &enter);
+    QVERIFY(enter.isAccepted());
     QDropEvent drop({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
     QApplication::sendEvent(&page(), &drop);
     QTRY_COMPARE_WITH_TIMEOUT(page().parameters().get<std::string>("prompt"), "a yellow triangle", kPatience);
