@@ -2,7 +2,6 @@
 
 #include "ui/widgets/icons.h"
 
-#include <QButtonGroup>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -10,7 +9,7 @@ namespace sg::ui {
 
 using namespace Qt::Literals::StringLiterals;
 
-NavRail::NavRail(QWidget *parent) : QWidget(parent), m_column(new QVBoxLayout(this)), m_buttons(new QButtonGroup(this))
+NavRail::NavRail(QWidget *parent) : QWidget(parent), m_column(new QVBoxLayout(this))
 {
     setObjectName(u"rail"_s);
     setAttribute(Qt::WA_StyledBackground);
@@ -18,8 +17,6 @@ NavRail::NavRail(QWidget *parent) : QWidget(parent), m_column(new QVBoxLayout(th
     m_column->setContentsMargins(6, 10, 6, 10);
     m_column->setSpacing(4);
     m_column->addStretch(1);
-    m_buttons->setExclusive(false);  // an exclusive group would take its other buttons out of the Tab order
-    connect(m_buttons, &QButtonGroup::idClicked, this, &NavRail::chosen);
 }
 
 void NavRail::addPage(const QString &iconName, const QString &name, const QString &keys)
@@ -35,14 +32,16 @@ void NavRail::addPage(const QString &iconName, const QString &name, const QStrin
     button->setToolTip(u"%1 (%2)"_s.arg(name, keys));
     button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     button->setMinimumWidth(72);
-    const int page = static_cast<int>(m_buttons->buttons().size());
-    m_buttons->addButton(button, page);
+    const int page = static_cast<int>(m_buttons.size());
+    m_buttons.append(button);
+    connect(button, &QToolButton::clicked, this, [this, page] { Q_EMIT chosen(page); });
     m_column->insertWidget(page, button);
 }
 
 void NavRail::setCurrent(int page)
 {
-    for (QAbstractButton *button : m_buttons->buttons()) button->setChecked(m_buttons->id(button) == page);
+    for (int i = 0; i < m_buttons.size(); ++i)
+        m_buttons[i]->setChecked(i == page);
 }
 
 }  // namespace sg::ui

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <QList>
 #include <QWidget>
 
-class QButtonGroup;
+class QToolButton;
 class QVBoxLayout;
 
 namespace sg::ui {
@@ -21,7 +22,7 @@ Q_SIGNALS:
 
 private:
     QVBoxLayout *m_column;
-    QButtonGroup *m_buttons;
+    QList<QToolButton *> m_buttons;  ///< no QButtonGroup: it takes all but one button out of the Tab order
 };
 
 }  // namespace sg::ui
