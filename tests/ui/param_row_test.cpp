@@ -77,7 +77,7 @@ void ParamRowTest::form()
 
 void ParamRowTest::openApi()
 {
-    const server::http::Router router;
+    const sg::http::Router router;
     const std::string document = dumpJson(server::openApiDocument(router, m_table));
     QVERIFY(document.find("\"test_row\"") != std::string::npos);
     const std::string without = dumpJson(server::openApiDocument(router, ParamTable::textToImage()));
