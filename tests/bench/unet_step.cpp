@@ -1,20 +1,26 @@
 // Runs single steps of a checkpoint's UNet on request, for tests/bench/cpu_step.py:
-//   unet_step CHECKPOINT THREADS
-// answers each line "run INPUT OUTPUT SIDE" on stdin with the seconds that the step took. INPUT holds x [2, 4, SIDE / 8,
-// SIDE / 8] and the conditioning [2, 77, context] as float32, OUTPUT gets the network's output in the same form.
+//   unet_step CHECKPOINT THREADS [profile]
+// answers each line "run INPUT OUTPUT SIDE" on stdin with the seconds that the step took. INPUT holds x [2, 4, SIDE /
+// 8, SIDE / 8] and the conditioning [2, 77, context] as float32, OUTPUT gets the network's output in the same form.
+// With "profile", stderr says after each step how long each operator and shape took.
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/modelfile/safetensors.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -26,6 +32,60 @@ double now()
 {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+
+/// Seconds by operator and shape of the first tensor: only of what our code calls itself, not what those call in turn.
+class Profile {
+public:
+    static void start() { at::addThreadLocalCallback(at::RecordFunctionCallback(enter, leave).needsInputs(true)); }
+
+    static void print()
+    {
+        std::vector<std::pair<double, std::string>> rows;
+        double sum = 0;
+        for (const auto &[name, seconds] : s_seconds) {
+            rows.emplace_back(seconds, name);
+            sum += seconds;
+        }
+        std::sort(rows.rbegin(), rows.rend());
+        std::fprintf(stderr, "%.3f s in operators\n", sum);
+        for (const auto &[seconds, name] : rows)
+            if (seconds > 0.005 * sum)
+                std::fprintf(stderr, "%7.3f s %5.1f %%  %s\n", seconds, 100 * seconds / sum, name.c_str());
+        s_seconds.clear();
+    }
+
+private:
+    struct Context : at::ObserverContext {
+        double begin = 0;
+        std::string name;
+    };
+
+    static std::unique_ptr<at::ObserverContext> enter(const at::RecordFunction &function)
+    {
+        auto context = std::make_unique<Context>();
+        if (s_depth++ > 0) return context;
+        context->name = function.name();
+        for (const c10::IValue &input : function.inputs()) {
+            if (!input.isTensor() || !input.toTensor().defined()) continue;
+            context->name += " [";
+            for (const std::int64_t size : input.toTensor().sizes())
+                context->name += std::to_string(size) + " ";
+            context->name.back() = ']';
+            break;
+        }
+        context->begin = now();
+        return context;
+    }
+
+    static void leave(const at::RecordFunction &, at::ObserverContext *context)
+    {
+        const auto *own = static_cast<Context *>(context);
+        if (--s_depth == 0 && own) s_seconds[own->name] += now() - own->begin;
+    }
+
+    inline static int s_depth = 0;
+    inline static std::map<std::string, double> s_seconds;
+};
 
 torch::Tensor readFloats(std::ifstream &file, at::IntArrayRef shape)
 {
@@ -64,8 +124,8 @@ double step(sg::UNet &unet, const std::string &input, const std::string &output,
 
 int serve(int count, char **words)
 {
-    if (count != 3) {
-        std::fputs("usage: unet_step CHECKPOINT THREADS\n", stderr);
+    if (count != 3 && count != 4) {
+        std::fputs("usage: unet_step CHECKPOINT THREADS [profile]\n", stderr);
         return 2;
     }
     at::set_num_threads(std::atoi(words[2]));
@@ -74,11 +134,13 @@ int serve(int count, char **words)
     sg::UNet unet = load(words[1]);
     std::printf("ready %.3f\n", now() - begin);
     std::fflush(stdout);
+    if (count == 4) Profile::start();
     std::string command, input, output;
     std::int64_t side = 0;
     while (std::cin >> command >> input >> output >> side) {
         std::printf("%.4f\n", step(unet, input, output, side));
         std::fflush(stdout);
+        if (count == 4) Profile::print();
     }
     return 0;
 }
