@@ -6,6 +6,7 @@
 #include <QFileInfo>
 #include <QHash>
 
+#include <algorithm>
 #include <utility>
 
 namespace sg::ui {
@@ -29,6 +30,8 @@ QString folderOf(const QString &path)
 ModelsModel::Row ModelsModel::makeRow(ModelInfo info)
 {
     Row row;
+    for (int column = 0; column < ColumnCount; ++column)
+        row.texts[static_cast<std::size_t>(column)] = text(info, column);
     row.sortName = info.name.toCaseFolded();
     row.search =
         (info.name + u' ' + info.path + u' ' + info.title + u' ' + info.family + u' ' + info.hash).toCaseFolded();
@@ -44,6 +47,7 @@ void ModelsModel::merge(std::vector<ModelInfo> models)
         rows.insert(keyOf(m_rows[row].info), static_cast<int>(row));
     std::vector<bool> kept(m_rows.size(), false);
     std::vector<Row> added;
+    std::vector<int> changed;
     for (ModelInfo &model : models) {
         const auto known = rows.constFind(keyOf(model));
         if (known == rows.constEnd()) {
@@ -54,14 +58,28 @@ void ModelsModel::merge(std::vector<ModelInfo> models)
         kept[row] = true;
         if (m_rows[row].info == model) continue;
         m_rows[row] = makeRow(std::move(model));
-        Q_EMIT dataChanged(index(*known, 0), index(*known, ColumnCount - 1));
+        changed.push_back(*known);
     }
+    tellChanged(changed);
     removeMissing(kept);
     if (added.empty()) return;
     const int first = rowCount();
     beginInsertRows({}, first, first + static_cast<int>(added.size()) - 1);
     m_rows.insert(m_rows.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
     endInsertRows();
+}
+
+void ModelsModel::tellChanged(const std::vector<int> &rows)
+{
+    std::vector<int> sorted = rows;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t first = 0; first < sorted.size();) {
+        std::size_t last = first;
+        while (last + 1 < sorted.size() && sorted[last + 1] == sorted[last] + 1)
+            ++last;
+        Q_EMIT dataChanged(index(sorted[first], 0), index(sorted[last], ColumnCount - 1));
+        first = last + 1;
+    }
 }
 
 void ModelsModel::removeMissing(const std::vector<bool> &kept)
@@ -118,7 +136,7 @@ QString ModelsModel::statusText(const ModelInfo &model)
     return model.status;
 }
 
-QString ModelsModel::text(const ModelInfo &model, int column) const
+QString ModelsModel::text(const ModelInfo &model, int column)
 {
     switch (column) {
     case Name:
@@ -146,7 +164,7 @@ QVariant ModelsModel::data(const QModelIndex &index, int role) const
     const Row &row = m_rows[static_cast<std::size_t>(index.row())];
     switch (role) {
     case Qt::DisplayRole:
-        return text(row.info, index.column());
+        return row.texts[static_cast<std::size_t>(index.column())];
     case Qt::ToolTipRole: {
         if (index.column() == Hash) return row.info.hash.isEmpty() ? tr("Not hashed yet") : row.info.hash;
         if (index.column() == Status && !row.info.reason.isEmpty()) return row.info.reason;
@@ -157,7 +175,7 @@ QVariant ModelsModel::data(const QModelIndex &index, int role) const
         return index.column() == Size ? QVariant(int(Qt::AlignRight | Qt::AlignVCenter)) : QVariant();
     case SortRole:
         if (index.column() == Size) return QVariant::fromValue(qint64{row.info.size});
-        return index.column() == Name ? row.sortName : text(row.info, index.column());
+        return index.column() == Name ? row.sortName : row.texts[static_cast<std::size_t>(index.column())];
     case TypeRole:
         return row.info.type;
     case PathRole:

@@ -4,6 +4,7 @@
 
 #include <QAbstractTableModel>
 
+#include <array>
 #include <vector>
 
 namespace sg::ui {
@@ -31,11 +32,13 @@ public:
 private:
     struct Row {
         ModelInfo info;
+        std::array<QString, ColumnCount> texts;  ///< made once: sorting asks for them tens of thousands of times
         QString sortName;
         QString search;
     };
     static Row makeRow(ModelInfo info);
-    QString text(const ModelInfo &model, int column) const;
+    static QString text(const ModelInfo &model, int column);
+    void tellChanged(const std::vector<int> &rows);
     static QString statusText(const ModelInfo &model);
     void removeMissing(const std::vector<bool> &kept);
 
