@@ -49,7 +49,7 @@ def check(file):
                 problems.append(f"{own_source.relative_to(ROOT)}: includes {name} first, so that the header is known to stand alone")
     if re.search(r"using namespace std;", text):
         problems.append(f"{name}: using namespace std")
-    if re.search(r"\b(signature|token|secret|password)\w*\s*==\s*(?!nullptr)|==\s*\w*(signature|secret|password)\b", text, re.I) and f"{name}:compare" not in ALLOWED:
+    if not name.startswith("tests/") and re.search(r"\b(signature|token|secret|password)\w*\s*==\s*(?!nullptr)|==\s*\w*(signature|secret|password)\b", text, re.I) and f"{name}:compare" not in ALLOWED:
         problems.append(f"{name}: secrets are compared in constant time, not with ==")
     return problems
 
