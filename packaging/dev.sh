@@ -102,14 +102,16 @@ install_libtorch() {
 }
 
 install_vocabulary() {
-    local folder=$cache/vocab
-    [ -s "$folder/bpe_simple_vocab_16e6.txt.gz" ] && return
+    local folder=$cache/vocab stamp
+    stamp=$folder/.complete-$(key_of $requirements/vocab.txt)
+    [ -e "$stamp" ] && return
     say "unpacking the CLIP vocabulary"
     rm -rf "$folder.new"
     wheels $requirements/vocab.txt "$folder.new" "$1"
     mkdir -p "$folder"
-    mv "$folder.new/open_clip/bpe_simple_vocab_16e6.txt.gz" "$folder/"
+    mv -f "$folder.new/open_clip/bpe_simple_vocab_16e6.txt.gz" "$folder/"
     rm -rf "$folder.new"
+    touch "$stamp"
 }
 
 deps() {
@@ -204,7 +206,10 @@ case $command in
     build) build ;;
     bench) bench "$@" ;;
     screenshots) build; cmake --build build --target screenshots ;;
-    format) git ls-files '*.cpp' '*.h' | xargs clang-format -i ;;
+    format)
+        command -v clang-format >/dev/null || die "format needs clang-format: apt install clang-format"
+        git ls-files '*.cpp' '*.h' | xargs clang-format -i
+        ;;
     gpu-bundle) gpu_bundle ;;
     clean) clean "$@" ;;
     help | -h | --help) usage ;;

@@ -19,9 +19,22 @@ done
 [ "$(id -u)" = 0 ] || { echo "fresh-check.sh: needs root, to make a machine" >&2; exit 1; }
 command -v mmdebstrap >/dev/null || { echo "fresh-check.sh: apt install mmdebstrap" >&2; exit 1; }
 
+# Nothing may stay mounted below a folder that is about to be removed.
+leave() {
+    local part
+    for part in proc sys dev ccache; do
+        mountpoint -q "$1/$part" 2>/dev/null || continue
+        umount -R "$1/$part" || umount -R -l "$1/$part"
+    done
+    if grep -q " $1/" /proc/mounts; then
+        echo "fresh-check.sh: something is still mounted below $1" >&2
+        exit 1
+    fi
+}
+
 make_machine() {
     local machine=$1 sources
-    umount -R "$machine/proc" "$machine/sys" "$machine/dev" "$machine/ccache" 2>/dev/null || true
+    leave "$machine"
     rm -rf --one-file-system "$machine"
     mkdir -p "$machine"
     sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
@@ -40,12 +53,12 @@ new_user() {
     cat <<'SCRIPT'
 set -euo pipefail
 cd
-git config --global --add safe.directory '*'
 git clone -q /source/serigraph.git serigraph
 cd serigraph
 echo "== $(id -un): packaging/dev.sh run"
 packaging/dev.sh run >run.log 2>run.err &
 server=$!
+trap 'kill $server 2>/dev/null || :' EXIT
 for _ in $(seq 1800); do
     grep -q 'listening on' run.log && break
     kill -0 $server 2>/dev/null || { tail -n 30 run.err; echo "run ended before it listened"; exit 1; }
@@ -76,7 +89,7 @@ enter() {
     mount -t sysfs sys "$machine/sys" 2>/dev/null || true
     mount --rbind /dev "$machine/dev"
     mount --make-rslave "$machine/dev"
-    local keep=(HOME="$3" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CI=true LANG=C.UTF-8)
+    local keep=(HOME="$3" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8)
     local name
     for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_INDEX_URL PIP_DEFAULT_TIMEOUT http_proxy https_proxy no_proxy; do
         [ -z "${!name:-}" ] || keep+=("$name=${!name}")
@@ -100,11 +113,11 @@ for mode in "${modes[@]}"; do
     else
         make_machine "$machine" sudo
         chroot "$machine" useradd -m -s /bin/bash guest
+        chroot "$machine" chown -R guest /source
         echo 'guest ALL=(ALL) NOPASSWD: ALL' >"$machine/etc/sudoers.d/guest"
         (enter "$machine" guest /home/guest)
     fi
-    umount -R "$machine/proc" "$machine/sys" "$machine/dev" 2>/dev/null || true
-    [ -z "$ccache" ] || umount "$machine/ccache"
+    leave "$machine"
     echo "== $mode: all of it worked"
     [ -n "${SERIGRAPH_FRESH_KEEP:-}" ] || rm -rf --one-file-system "$machine"
 done

@@ -70,12 +70,14 @@ void declare(QCommandLineParser &parser)
     addEngineOptions(parser);
 }
 
-/// The request's body from the options; a model's own size where none is asked for comes later.
+/// The request's body from the options. Width and height that were not given stay out: the model's own size takes their place.
 Expected<Json> bodyFrom(const QCommandLineParser &parser)
 {
     Json body = Json::object();
     for (const ParamOption &option : kParams) {
         const ParamSpec &spec = *ParamTable::textToImage().find(option.key);
+        const bool isSize = spec.key == "width" || spec.key == "height";
+        if (isSize && !parser.isSet(name(option.option))) continue;
         const std::string text = parser.value(name(option.option)).toStdString();
         const bool number = spec.type == ParamType::Integer || spec.type == ParamType::Number;
         const Expected<Json> value = number ? parseJson(text) : Expected<Json>(Json(text));
@@ -130,6 +132,8 @@ void GenerateRun::submit()
             kExitModel,
             {ErrorCode::NotFound, m_wish.model.empty() ? "there is no model" : "no such model: " + m_wish.model, {}});
     m_wish.body["stable_diffusion_model"] = model->name;
+    if (!m_wish.body.contains("width") && model->nativeWidth > 0) m_wish.body["width"] = model->nativeWidth;
+    if (!m_wish.body.contains("height") && model->nativeHeight > 0) m_wish.body["height"] = model->nativeHeight;
     Expected<NewTask> task = server::makeTextToImageTask(
         m_wish.body, {.taskId = {}, .strict = true, .fallbackModel = {}}, m_services.table(), library);
     if (!task) return finish(task.error().code == ErrorCode::UnusableFile ? kExitModel : kExitUsage, task.error());

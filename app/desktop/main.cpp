@@ -13,14 +13,18 @@
 
 #include <QApplication>
 #include <QDir>
+#include <QMessageBox>
 #include <QPixmap>
 #include <QSocketNotifier>
 #include <QTimer>
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace {
@@ -31,6 +35,7 @@ using sg::desktop::Options;
 
 constexpr int kNoDisplay = 2;
 constexpr int kNoServices = 3;
+constexpr std::uint16_t kUsualPort = 7860;  // A1111's, where clients look first
 
 int g_stopPipe[2] = {-1, -1};
 
@@ -43,9 +48,13 @@ void onStopSignal(int)
 /// SIGTERM and SIGINT close the window, so that tasks and settings are put away in order.
 void closeOnSignals(QApplication &application)
 {
-    if (::pipe(g_stopPipe) != 0) return;
+    if (::pipe2(g_stopPipe, O_CLOEXEC) != 0) return;
     auto *notifier = new QSocketNotifier(g_stopPipe[0], QSocketNotifier::Read, &application);
-    QObject::connect(notifier, &QSocketNotifier::activated, &application, &QApplication::closeAllWindows);
+    QObject::connect(notifier, &QSocketNotifier::activated, &application, [] {
+        char byte = 0;
+        [[maybe_unused]] const auto taken = ::read(g_stopPipe[0], &byte, 1);
+        QApplication::closeAllWindows();
+    });
     std::signal(SIGTERM, onStopSignal);
     std::signal(SIGINT, onStopSignal);
 }
@@ -66,6 +75,9 @@ sg::ServicesConfig servicesConfig(const Options &options)
         config.modelFolders.push_back(QDir(folder).absolutePath().toStdString());
     config.engineProgram = sg::engineProgram();
     if (options.nullEngine) config.engineArguments = {"--null"};
+    config.listenPublic = true;
+    config.publicIsOptional = true;  // another program may hold the port; the Server page says so
+    config.port = kUsualPort;
     config.allowRemote = true;  // the Server page asks before it listens to the outside
     return config;
 }
@@ -121,6 +133,10 @@ int main(int argc, char **argv)
     sg::Services services(servicesConfig(options));
     if (const sg::Expected<void> started = services.start(); !started) {
         std::fprintf(stderr, "serigraph: %s\n", started.error().message.c_str());
+        // From a menu nobody sees stderr.
+        if (options.screenshot.isEmpty() && QGuiApplication::platformName() != u"offscreen"_s)
+            QMessageBox::critical(nullptr, QApplication::applicationDisplayName(),
+                                  QString::fromStdString(started.error().message));
         return kNoServices;
     }
     instance.listen();

@@ -302,7 +302,9 @@ void Agent::stop()
 
 bool Agent::ready() const
 {
-    return d->ready;
+    // An engine that has ended is not ready, also while its last words are still being read: whoever is told that a run
+    // has finished may start the next one at once.
+    return d->ready && d->process && d->process->state() == QProcess::Running;
 }
 
 qint64 Agent::processId() const

@@ -194,6 +194,7 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
         logError("queue", "task " + task.id + " cannot be started: " + claimed.error().message);
         // The claim may have been committed although its answer was an error.
         (void)m_parts.queue.release(task.id, false);
+        (void)m_parts.queue.refresh(task.id);
         retryIn(kRetryMs);
         return;
     }

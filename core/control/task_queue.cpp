@@ -64,6 +64,7 @@ TaskRecord recordAt(const QSqlQuery &query)
     record.startedMs = query.value(12).toLongLong();
     record.endedMs = query.value(13).toLongLong();
     for (const Json &image : query.isNull(14) ? Json::array() : jsonAt(query, 14)) {
+        if (!image.is_object()) continue;
         record.images.push_back(image.value("path", std::string()));
         record.infotexts.push_back(image.value("infotext", std::string()));
         record.seeds.push_back(image.value("seed", std::int64_t{0}));
@@ -149,7 +150,8 @@ Expected<TaskQueue::Insertion> TaskQueue::insertOne(const NewTask &task, int alr
         if (query->next()) {
             if (query->value(0).toString() != hash)
                 return fail(ErrorCode::Conflict, "a task with this id and another body is there already", "taskId");
-            Expected<TaskRecord> record = find(task.id);
+            // Also puts back a waiting task whose first submission was committed although it was answered with an error.
+            Expected<TaskRecord> record = refresh(task.id);
             if (!record) return Unexpected{record.error()};
             return Insertion{std::move(*record), false};
         }

@@ -250,8 +250,10 @@ bool ModelScanner::openForHashing()
     hashing->identity = known->second;
     hashing->fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     struct stat status {};
-    if (!hashing->fd || ::fstat(hashing->fd.get(), &status) != 0 || FileIdentity::from(status) != hashing->identity)
+    if (!hashing->fd || ::fstat(hashing->fd.get(), &status) != 0 || FileIdentity::from(status) != hashing->identity) {
+        if (m_urgent == path) m_urgent.clear();
         return false;
+    }
     m_hashing = std::move(hashing);
     return true;
 }
@@ -272,6 +274,7 @@ void ModelScanner::hashStep()
     if (got < 0 && errno == EINTR) return;
     if (got < 0) {
         note(m_hashing->path + " cannot be hashed: " + systemError("read", m_hashing->path).value().message);
+        if (m_urgent == m_hashing->path) m_urgent.clear();
         m_hashing.reset();
         return;
     }

@@ -11,15 +11,14 @@ namespace {
 /// A1111's fields that mean nothing unless they ask for something: those with these values need no note.
 bool asksForNothing(const Json &value)
 {
-    return value.is_null() || value == false || value == "" || (value.is_number() && value.get<double>() <= 0) ||
+    return value.is_null() || value == false || value == "" || value == "Automatic" || value == "None" || (value.is_number() && value.get<double>() <= 0) ||
            (value.is_structured() && value.empty());
 }
 
 /// Fields of A1111's body that are read elsewhere (the route, the reply) or change nothing by design.
-constexpr std::array<std::string_view, 16> kReadElsewhere{
+constexpr std::array<std::string_view, 10> kReadElsewhere{
     "sampler_index", "send_images", "save_images", "do_not_save_samples", "do_not_save_grid", "override_settings",
-    "override_settings_restore_afterwards", "force_task_id", "sd_vae", "styles", "infotext", "script_args", "hr_scale", "s_noise",
-    "denoising_strength", "tiling"};
+    "override_settings_restore_afterwards", "hr_scale", "s_noise", "denoising_strength"};
 
 bool readElsewhere(std::string_view key)
 {

@@ -10,6 +10,10 @@
 #include "core/server/task_watch.h"
 #include "core/server/webui_options.h"
 
+#include <QHostAddress>
+
+#include <utility>
+
 namespace sg::server {
 namespace {
 
@@ -96,10 +100,19 @@ Expected<void> ApiServer::Private::changeListener(const Json &wanted)
             return fail(ErrorCode::InvalidArgument, "unknown field \"" + key.substr(0, 80) + "\"", key.substr(0, 80));
         }
     }
+    if (next.address != "localhost" && QHostAddress(QString::fromStdString(next.address)).isNull())
+        return fail(ErrorCode::InvalidArgument, "\"" + next.address.substr(0, 80) + "\" is not an IP address", "address");
     const bool moved = next.address != place.address || next.port != place.port;
-    place = next;
-    if (on == publicListener.isListening() && !(on && moved)) return {};
+    const Listener::Place before = std::exchange(place, next);
+    const bool wasListening = publicListener.isListening();
+    if (on == wasListening && !(on && moved)) return {};
     Expected<void> applied = applyListener(on);
+    if (!applied && wasListening) {
+        // The old listener goes on rather than none.
+        place = before;
+        if (!publicListener.isListening()) (void)publicListener.listen(place);
+        publishUrls();
+    }
     // A port that is taken is the caller's to change, not this server's failure.
     if (!applied && applied.error().code == ErrorCode::Unavailable) applied.error().code = ErrorCode::Conflict;
     return applied;
@@ -138,7 +151,7 @@ Expected<void> ApiServer::start()
         d->publishUrls();
     }
     if (d->config.listenPublic)
-        if (Expected<void> listening = d->applyListener(true); !listening) return listening;
+        if (Expected<void> listening = d->applyListener(true); !listening && !d->config.publicIsOptional) return listening;
     return {};
 }
 

@@ -26,6 +26,7 @@ struct ApiServerConfig {
     ParamTable table;
     http::HttpLimits limits;
     bool listenPublic = false;
+    bool publicIsOptional = false;
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;
     bool allowRemote = false;

@@ -107,7 +107,11 @@ Expected<void> Listener::listen(const Place &place)
     m_guard->setHosts(hostNames(address, place, m_guard->serverPort()));
     m_guard->setPublicUrl(place.publicUrl);
     m_publicUrl = place.publicUrl;
-    m_address = bracketed(address);
+    // What is shown and printed must be reachable: "any address" is none.
+    const bool any4 = address == QHostAddress::Any || address == QHostAddress::AnyIPv4;
+    m_address = bracketed(any4                                 ? QHostAddress(QHostAddress::LocalHost)
+                          : address == QHostAddress::AnyIPv6 ? QHostAddress(QHostAddress::LocalHostIPv6)
+                                                               : address);
     return {};
 }
 

@@ -108,6 +108,7 @@ Expected<void> Services::Private::startApi(SignedLinks links)
     wanted.table = table;
     wanted.limits = config.http;
     wanted.listenPublic = config.listenPublic;
+    wanted.publicIsOptional = config.publicIsOptional;
     wanted.address = config.address;
     wanted.port = config.port;
     wanted.allowRemote = config.allowRemote;

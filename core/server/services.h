@@ -23,6 +23,7 @@ struct ServicesConfig {
     ParamLimits limits;
 
     bool listenPublic = false;  ///< the listener for other programs, from the start; PATCH /server switches it later
+    bool publicIsOptional = false;  ///< an address that cannot be had leaves it off, with the reason in GET /server
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;    ///< 0 takes a free one
     bool allowRemote = false;  ///< without a login, other addresses than loopback need this explicit word

@@ -13,7 +13,7 @@ ALLOWED = {line.split("#")[0].strip() for line in (ROOT / "tests/lint/allowlist.
 
 
 def tracked():
-    out = subprocess.run(["git", "ls-files", "*.h", "*.cpp"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "ls-files", "*.h", "*.cpp"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [ROOT / name for name in out.split() if (ROOT / name).exists()]
 
 

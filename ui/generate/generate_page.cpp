@@ -12,6 +12,7 @@
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/message_bar.h"
 
+#include <QApplication>
 #include <QDragEnterEvent>
 #include <QFile>
 #include <QFileInfo>
@@ -172,6 +173,11 @@ void GeneratePage::generate()
     if (!m_progress->generateButton()->isEnabled()) return;
     m_messages->hide();
     m_form->markInvalid({});
+    // Ctrl+Enter comes while a field still holds what is being typed; leaving it takes the text over.
+    if (QWidget *field = QApplication::focusWidget(); field && m_form->isAncestorOf(field)) {
+        field->clearFocus();
+        field->setFocus();
+    }
     m_queue->submit(m_parameters->toJson());
 }
 

@@ -199,18 +199,23 @@ void PicturePanel::save()
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix(u"png"_s);
     dialog->selectFile(suggestedName(*picture));
-    connect(dialog, &QFileDialog::fileSelected, this, &PicturePanel::saveTo);
+    // A queued picture may arrive while the name is being typed: what is saved is what was shown.
+    connect(dialog, &QFileDialog::fileSelected, this,
+            [this, held = *picture](const QString &path) { write(held, path); });
     dialog->open();
 }
 
 void PicturePanel::saveTo(const QString &path)
 {
-    const Picture *picture = current();
-    if (!picture) return;
+    if (const Picture *picture = current()) write(*picture, path);
+}
+
+void PicturePanel::write(const Picture &picture, const QString &path)
+{
     m_saveFolder = QFileInfo(path).absolutePath();
     Q_EMIT saveFolderChanged(m_saveFolder);
     inBackground(
-        this, [held = *picture, path] { return savePicture(held, path); },
+        this, [held = picture, path] { return savePicture(held, path); },
         [this, path](const Expected<void> &saved) {
             if (saved)
                 Q_EMIT happened(tr("Saved as %1").arg(QDir::toNativeSeparators(path)));

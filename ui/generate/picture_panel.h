@@ -51,6 +51,7 @@ protected:
     void resizeEvent(QResizeEvent *event) override;
 
 private:
+    void write(const Picture &picture, const QString &path);
     QWidget *makeToolbar();
     QToolButton *addTool(const QString &iconName, const QString &name, const QString &keys);
     void makeStrip();

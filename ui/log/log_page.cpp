@@ -114,8 +114,11 @@ void LogPage::ask()
     if (std::exchange(m_asking, true)) return;
     m_client.logs(m_model->last(), this, [this](const Expected<std::vector<LogEntry>> &lines) {
         m_asking = false;
-        if (!lines) return m_messages->showError(errorText(lines.error()));
-        m_messages->hide();
+        if (!lines) {
+            m_failed = true;
+            return m_messages->showError(errorText(lines.error()));
+        }
+        if (std::exchange(m_failed, false)) m_messages->hide();
         if (lines->empty()) return;
         m_model->append(*lines);
         if (m_follow->isChecked()) m_table->scrollToBottom();

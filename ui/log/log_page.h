@@ -44,6 +44,7 @@ private:
     QLineEdit *m_search = nullptr;
     QTimer m_timer;
     bool m_asking = false;
+    bool m_failed = false;  ///< the message on show is about asking
 };
 
 }  // namespace sg::ui

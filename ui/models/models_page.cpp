@@ -133,6 +133,7 @@ void ModelsPage::makeTable()
     for (int column = 0; column < ModelsModel::ColumnCount; ++column)
         header->resizeSection(column, widths[column]);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModelsPage::refreshActions);
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentChanged, this, &ModelsPage::refreshActions);
     connect(m_table, &QTableView::activated, this, &ModelsPage::use);
 }
 
@@ -209,8 +210,8 @@ void ModelsPage::refreshCount()
 
 const ModelInfo *ModelsPage::selected() const
 {
-    const QModelIndexList rows = m_table->selectionModel()->selectedRows();
-    return rows.isEmpty() ? nullptr : m_model->at(m_filter->mapToSource(rows.front()).row());
+    const QModelIndex current = m_table->currentIndex();
+    return current.isValid() ? m_model->at(m_filter->mapToSource(current).row()) : nullptr;
 }
 
 void ModelsPage::refreshActions()

@@ -116,9 +116,11 @@ void Task::run()
                                       m_checkpoint.dtype);
     for (std::int64_t iteration = 0; iteration < m_request.iterations; ++iteration) {
         m_firstImage = iteration * m_request.batchSize;
+        m_checkpoint.requireUnchanged();
         sampling::NoiseSource noise = noiseOfBatch();
         const torch::Tensor latents = sample(model, noise);
         requireFinite(latents, "in the latents");
+        m_checkpoint.requireUnchanged();
         decode(latents);
     }
 }

@@ -51,6 +51,8 @@ std::vector<int> timestepsFor(int steps, const DiscreteSchedule &levels)
     std::vector<int> timesteps;
     for (int t = 0; t < count; t += std::max(count / steps, 1))
         timesteps.push_back(std::min(t + 1, count - 1));
+    // A1111's grid for one step has one entry and so no update: it would decode the noise and call it a picture.
+    if (timesteps.size() == 1) timesteps.push_back(count - 1);
     return timesteps;
 }
 
