@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves README's two commands on a machine that has nothing: makes a minimal bookworm, clones this checkout's HEAD into it, and runs both
 # commands there, once as root without sudo and once as a user with sudo. Needs root and mmdebstrap; takes as long as two full builds and test runs.
-#   packaging/fresh-check.sh [root|user …] [--ccache DIR]     default: root user, each from an empty cache
+#   packaging/fresh-check.sh [root|user …] [--ccache DIR]     default: root user, each from an empty cache; with CI set as CI builds
 # The package mirror, certificates and pip settings of this machine are used, so that it works behind a company's proxy too.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -91,7 +91,7 @@ enter() {
     mount --make-rslave "$machine/dev"
     local keep=(HOME="$3" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8)
     local name
-    for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_INDEX_URL PIP_DEFAULT_TIMEOUT http_proxy https_proxy no_proxy; do
+    for name in CI SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_INDEX_URL PIP_DEFAULT_TIMEOUT http_proxy https_proxy no_proxy; do
         [ -z "${!name:-}" ] || keep+=("$name=${!name}")
     done
     if [ -n "$ccache" ]; then
