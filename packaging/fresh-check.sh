@@ -40,7 +40,7 @@ make_machine() {
     sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
     mmdebstrap --quiet --variant=minbase --include=git,ca-certificates"${2:+,$2}" bookworm "$machine" - <<<"$sources"
     cp /etc/resolv.conf "$machine/etc/resolv.conf"
-    cp -rL /etc/ssl/certs/. "$machine/etc/ssl/certs/"
+    cp -L --remove-destination /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/"
     [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$machine/etc/pip.conf"
     cp -r /etc/apt/apt.conf.d/. "$machine/etc/apt/apt.conf.d/" 2>/dev/null || true
     mkdir -p "$machine/source"
