@@ -205,7 +205,11 @@ case $command in
     deps) deps "$@"; say "everything is there" ;;
     build) build ;;
     bench) bench "$@" ;;
-    screenshots) build; cmake --build build --target screenshots ;;
+    screenshots)
+        build
+        ctest --test-dir build -R ui_screenshots --output-on-failure
+        cp build/screenshots/*.png docs/screenshots/
+        ;;
     format)
         command -v clang-format >/dev/null || die "format needs clang-format: apt install clang-format"
         git ls-files '*.cpp' '*.h' | xargs clang-format -i

@@ -49,7 +49,6 @@ void ScreenshotsTest::initTestCase()
 void ScreenshotsTest::draw()
 {
     GeneratePage &page = m_desktop.window().generatePage();
-    page.parameters().set("prompt", std::string("a red star on a blue background"));
     page.parameters().set("seed", std::int64_t{20});
     page.generate();
     QTRY_VERIFY_WITH_TIMEOUT(page.pictures().current(), kPatience);

@@ -80,7 +80,7 @@ void WindowTest::firstStart()
 {
     const ParamModel &model = page().parameters();
     QCOMPARE(model.get<std::string>("stable_diffusion_model"), "starter");
-    QCOMPARE(model.get<std::string>("prompt"), "a red star above a blue ring on a white background");
+    QCOMPARE(model.get<std::string>("prompt"), "a red star on a blue background");
     QCOMPARE(model.get<std::int64_t>("width"), std::int64_t{128});
     QCOMPARE(model.get<std::int64_t>("height"), std::int64_t{128});
     QCOMPARE(model.get<std::int64_t>("steps"), std::int64_t{20});

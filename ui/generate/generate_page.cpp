@@ -32,7 +32,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr auto kFirstPrompt = "a red star above a blue ring on a white background";
+constexpr auto kFirstPrompt = "a red star on a blue background";
 constexpr qint64 kMostBytes = 64 * 1024 * 1024;
 
 /// The infotext of a picture file; empty when there is none.

@@ -35,7 +35,7 @@ QString curlExample(const QString &url)
 {
     const QString base = url.isEmpty() ? u"http://127.0.0.1:PORT"_s : url;
     return u"curl -s %1/sdapi/v1/txt2img -H 'Content-Type: application/json' \\\n"
-           "  -d '{\"prompt\": \"a red star above a blue ring on a white background\", \"steps\": 20,\n"
+           "  -d '{\"prompt\": \"a red star on a blue background\", \"steps\": 20,\n"
            "       \"cfg_scale\": 5, \"width\": 128, \"height\": 128}' \\\n"
            "  | python3 -c 'import sys, json, base64; "
            "open(\"star.png\", \"wb\").write(base64.b64decode(json.load(sys.stdin)[\"images\"][0]))'"_s.arg(base);
