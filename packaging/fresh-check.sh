@@ -96,6 +96,7 @@ enter() {
     done
     if [ -n "$ccache" ]; then
         mkdir -p "$machine$3/.cache/serigraph" "$machine/ccache"
+        chmod -R a+rwX "$ccache"   # the user's own, in that machine
         mount --bind "$ccache" "$machine/ccache"
         ln -sfn /ccache "$machine$3/.cache/serigraph/ccache"
         chroot "$machine" chown -hR "$who" "$3/.cache"
