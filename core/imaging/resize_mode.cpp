@@ -1,0 +1,59 @@
+#include "core/imaging/resize_mode.h"
+
+#include "core/imaging/composite.h"
+#include "core/imaging/resample.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace sg::imaging {
+namespace {
+
+struct Size {
+    int width, height;
+};
+
+/// The picture's size when it just covers the target, or just fits into it. Whole numbers, rounded down.
+Size proportional(const Image &image, int width, int height, bool cover)
+{
+    const double wanted = static_cast<double>(width) / height;
+    const double held = static_cast<double>(image.width) / image.height;
+    const auto share = [](int a, int b, int c) { return static_cast<int>(static_cast<std::int64_t>(a) * b / c); };
+    const bool byWidth = cover ? wanted > held : wanted < held;
+    const bool byHeight = cover ? wanted <= held : wanted >= held;
+    return {byWidth ? width : share(image.width, height, image.height),
+            byHeight ? height : share(image.height, width, image.width)};
+}
+
+/// The bars beside or above and below a picture that was fitted in, from its outermost two lines.
+void fillBars(Image &ground, const Image &fitted)
+{
+    const double w = fitted.width, h = fitted.height;
+    if (fitted.height < ground.height && fitted.width == ground.width) {
+        const int bar = ground.height / 2 - fitted.height / 2;
+        if (bar <= 0) return;
+        paste(ground, resample(fitted, ground.width, bar, Filter::Bicubic, {0, 0, w, 0}), 0, 0);
+        paste(ground, resample(fitted, ground.width, bar, Filter::Bicubic, {0, h, w, h}), 0, bar + fitted.height);
+    } else if (fitted.width < ground.width) {
+        const int bar = ground.width / 2 - fitted.width / 2;
+        if (bar <= 0) return;
+        paste(ground, resample(fitted, bar, ground.height, Filter::Bicubic, {0, 0, 0, h}), 0, 0);
+        paste(ground, resample(fitted, bar, ground.height, Filter::Bicubic, {w, 0, w, h}), bar + fitted.width, 0);
+    }
+}
+
+}  // namespace
+
+Image resized(const Image &image, ResizeMode mode, int width, int height)
+{
+    if (mode == ResizeMode::LatentUpscale) return image;
+    if (mode == ResizeMode::Stretch) return resample(image, width, height, Filter::Lanczos);
+    const Size size = proportional(image, width, height, mode == ResizeMode::CropAndResize);
+    const Image scaled = resample(toRgb(image), std::max(size.width, 1), std::max(size.height, 1), Filter::Lanczos);
+    Image made(width, height, 3);
+    if (mode == ResizeMode::ResizeAndFill) fillBars(made, scaled);
+    paste(made, scaled, width / 2 - scaled.width / 2, height / 2 - scaled.height / 2);
+    return made;
+}
+
+}  // namespace sg::imaging

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "core/base/image.h"
+
+namespace sg::imaging {
+
+/// How a start picture of another shape gets the size that was asked for. The numbers are A1111's resize_mode.
+enum class ResizeMode {
+    Stretch = 0,        ///< proportions are lost
+    CropAndResize = 1,  ///< what stands out is cut off
+    ResizeAndFill = 2,  ///< what is missing is filled with the edge's colours
+    LatentUpscale = 3   ///< the picture keeps its size; its latents are stretched
+};
+
+/// Shapes  any channels -> RGB for CropAndResize and ResizeAndFill, else as given. Filter Lanczos, as A1111.
+/// Errors  as resample().
+Image resized(const Image &image, ResizeMode mode, int width, int height);
+
+}  // namespace sg::imaging
