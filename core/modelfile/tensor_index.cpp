@@ -1,5 +1,6 @@
 #include "core/modelfile/tensor_index.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -37,7 +38,8 @@ constexpr std::array<DTypeRow, 22> kDTypes{{
     {DType::F4, "F4", 4},
 }};
 
-const DTypeRow &row(DType type) {
+const DTypeRow &row(DType type)
+{
     for (const DTypeRow &known : kDTypes)
         if (known.type == type) return known;
     return kDTypes.front();
@@ -45,56 +47,104 @@ const DTypeRow &row(DType type) {
 
 }  // namespace
 
-std::string_view dtypeName(DType type) {
+std::string_view dtypeName(DType type)
+{
     return row(type).name;
 }
 
-std::optional<DType> dtypeFromName(std::string_view name) {
+std::optional<DType> dtypeFromName(std::string_view name)
+{
     for (const DTypeRow &known : kDTypes)
         if (known.name == name) return known.type;
     return std::nullopt;
 }
 
-int dtypeBits(DType type) {
+int dtypeBits(DType type)
+{
     return row(type).bits;
 }
 
-std::int64_t TensorInfo::elements() const {
+std::int64_t TensorInfo::elements() const
+{
     std::int64_t count = 1;
     for (const std::int64_t size : shape)
         count *= size;
     return count;
 }
 
-TensorIndex::TensorIndex(std::string path, std::uint64_t fileSize, Metadata metadata, Tensors tensors)
-    : m_path(std::move(path)), m_fileSize(fileSize), m_metadata(std::move(metadata)), m_tensors(std::move(tensors)) {}
-
-void TensorIndex::setSource(std::string path, const FileIdentity &identity) {
-    m_path = std::move(path);
-    m_identity = identity;
+std::uint64_t TensorInfo::span() const
+{
+    if (!parts.empty() || bytes == 0) return 0;
+    if (strides.empty()) return bytes;
+    std::int64_t last = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        last += (shape[i] - 1) * strides[i];
+    return (static_cast<std::uint64_t>(last) + 1) * static_cast<std::uint64_t>(dtypeBits(dtype)) / 8;
 }
 
-const TensorInfo *TensorIndex::find(std::string_view name) const {
+TensorInfo TensorInfo::rows(std::int64_t begin, std::int64_t end) const
+{
+    TensorInfo part = *this;
+    const std::int64_t all = std::max<std::int64_t>(shape.at(0), 1);
+    const std::int64_t step = strides.empty() ? elements() / all : strides.at(0);
+    part.offset += static_cast<std::uint64_t>(begin * step * dtypeBits(dtype) / 8);
+    part.bytes = bytes / static_cast<std::uint64_t>(all) * static_cast<std::uint64_t>(end - begin);
+    part.shape[0] = end - begin;
+    return part;
+}
+
+TensorInfo TensorInfo::transposed() const
+{
+    TensorInfo turned = *this;
+    turned.strides = strides.empty() ? std::vector<std::int64_t>{shape.at(1), 1} : strides;
+    std::swap(turned.shape.at(0), turned.shape.at(1));
+    std::swap(turned.strides.at(0), turned.strides.at(1));
+    return turned;
+}
+
+TensorIndex::TensorIndex(std::string path, std::uint64_t fileSize, Metadata metadata, Tensors tensors)
+    : m_path(std::move(path)), m_fileSize(fileSize), m_metadata(std::move(metadata)), m_tensors(std::move(tensors))
+{
+}
+
+void TensorIndex::setSource(std::string path, const FileIdentity &identity)
+{
+    setSources(path, identity, {{path, identity}});
+}
+
+void TensorIndex::setSources(std::string path, const FileIdentity &identity, std::vector<SourceFile> files)
+{
+    m_path = std::move(path);
+    m_identity = identity;
+    m_files = std::move(files);
+}
+
+const TensorInfo *TensorIndex::find(std::string_view name) const
+{
     const auto it = m_tensors.find(name);
     return it == m_tensors.end() ? nullptr : &it->second;
 }
 
-bool TensorIndex::hasPrefix(std::string_view prefix) const {
+bool TensorIndex::hasPrefix(std::string_view prefix) const
+{
     const auto it = m_tensors.lower_bound(prefix);
     return it != m_tensors.end() && it->first.starts_with(prefix);
 }
 
-std::int64_t TensorIndex::dim(std::string_view name, std::size_t axis) const {
+std::int64_t TensorIndex::dim(std::string_view name, std::size_t axis) const
+{
     const TensorInfo *tensor = find(name);
     return tensor && axis < tensor->shape.size() ? tensor->shape[axis] : -1;
 }
 
-int TensorIndex::rank(std::string_view name) const {
+int TensorIndex::rank(std::string_view name) const
+{
     const TensorInfo *tensor = find(name);
     return tensor ? static_cast<int>(tensor->shape.size()) : -1;
 }
 
-std::string_view TensorIndex::meta(std::string_view key) const {
+std::string_view TensorIndex::meta(std::string_view key) const
+{
     const auto it = m_metadata.find(key);
     return it == m_metadata.end() ? std::string_view() : std::string_view(it->second);
 }

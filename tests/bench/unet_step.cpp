@@ -103,7 +103,7 @@ sg::UNet load(const std::string &path)
     if (!file) throw sg::Failure{file.error()};
     sg::UNet unet(sg::UNetConfig::detect(*index, kPrefix));
     sg::nn::BindReport report;
-    sg::nn::bind(*unet, kPrefix, sg::nn::WeightSource{.index = *index, .file = *file}, report);
+    sg::nn::bind(*unet, kPrefix, sg::nn::WeightSource{.index = *index, .files = {*file}}, report);
     return unet;
 }
 

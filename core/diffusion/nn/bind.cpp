@@ -90,27 +90,42 @@ struct Wanted {
     const Leaf::Declared *declared;
 };
 
-torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSource &source, BindReport &report)
+// The tensor as it lies in its mapped file, whatever its strides; copied where an element would lie across its
+// alignment.
+torch::Tensor view(const TensorInfo &info, at::IntArrayRef shape, const std::string &key, const WeightSource &source)
 {
     const auto type = scalarType(info.dtype);
     if (!type)
         refuse(ErrorCode::UnusableFile, "has type " + std::string(dtypeName(info.dtype)) + ", which no weight has",
-               wanted.key);
-    if (info.offset + info.bytes > source.file->size())
-        refuse(ErrorCode::ModelChanged, "lies beyond the end of the file", wanted.key);
-    std::byte *place = source.file->data() + info.offset;
-    torch::Tensor held;
+               key);
+    const auto &file = source.files.at(info.file);
+    if (info.offset + info.span() > file->size())
+        refuse(ErrorCode::ModelChanged, "lies beyond the end of the file", key);
+    std::byte *place = file->data() + info.offset;
+    const at::IntArrayRef sizes = info.strides.empty() ? shape : at::IntArrayRef(info.shape);
     if (info.offset % torch::elementSize(*type) == 0) {
-        held = torch::from_blob(
-            place, wanted.declared->shape, [keep = source.file](void *) {}, *type);
-    } else {
-        held = torch::empty(wanted.declared->shape, *type);
-        std::memcpy(held.data_ptr(), place, info.bytes);
+        const auto keep = [file](void *) {};
+        return info.strides.empty() ? torch::from_blob(place, sizes, keep, *type)
+                                    : torch::from_blob(place, sizes, info.strides, keep, *type);
     }
-    torch::Tensor moved = held.to(source.device).to(source.dtype);
+    const auto bytes = static_cast<std::int64_t>(info.span());
+    torch::Tensor whole = torch::empty({bytes / static_cast<std::int64_t>(torch::elementSize(*type))}, *type);
+    std::memcpy(whole.data_ptr(), place, info.span());
+    return info.strides.empty() ? whole.view(sizes) : whole.as_strided(sizes, info.strides);
+}
+
+torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSource &source, BindReport &report)
+{
+    std::vector<torch::Tensor> parts;
+    for (const TensorInfo &part : info.parts)
+        parts.push_back(view(part, part.shape, wanted.key, source).to(source.dtype));
+    const torch::Tensor held =
+        parts.empty() ? view(info, wanted.declared->shape, wanted.key, source) : torch::cat(parts);
+    torch::Tensor moved = held.to(source.device).to(source.dtype).contiguous().view(wanted.declared->shape);
     if (!source.device.is_cpu() && moved.dim() == 4) moved = moved.contiguous(at::MemoryFormat::ChannelsLast);
     report.bytes += moved.nbytes();
-    if (moved.data_ptr() == static_cast<void *>(place)) report.mapped += moved.nbytes();
+    if (parts.empty() && moved.data_ptr() == source.files.at(info.file)->data() + info.offset)
+        report.mapped += moved.nbytes();
     return moved;
 }
 
@@ -153,25 +168,33 @@ void bind(torch::nn::Module &module, const std::string &prefix, const WeightSour
             }
         });
     }
-    if (!source.file->unchanged())
-        refuse(ErrorCode::ModelChanged, "the model file changed while it was being read", source.index.path());
+    for (const auto &file : source.files)
+        if (!file->unchanged())
+            refuse(ErrorCode::ModelChanged, "the model file changed while it was being read", source.index.path());
 }
 
-std::vector<std::string> checkUnexpected(const TensorIndex &index, const BindReport &report)
+UnusedKeys unusedKeys(const TensorIndex &index, const BindReport &report)
 {
-    std::vector<std::string> ignored, unexpected;
+    UnusedKeys unused;
     for (const auto &[key, info] : index.tensors()) {
         if (report.used.contains(key)) continue;
         const bool known = key.ends_with(".position_ids") || std::any_of(kIgnored.begin(), kIgnored.end(), [&](auto p) {
                                return std::string_view(key).starts_with(p);
                            });
-        (known ? ignored : unexpected).push_back(key);
+        (known ? unused.leftovers : unused.unknown).push_back(key);
     }
-    if (!unexpected.empty())
-        refuse(ErrorCode::UnusableFile,
-               std::to_string(unexpected.size()) + " tensors belong to no known network: " + keyList(unexpected),
-               index.path());
-    return ignored;
+    return unused;
+}
+
+std::vector<std::string> UnusedKeys::warnings() const
+{
+    std::vector<std::string> texts;
+    if (!leftovers.empty())
+        texts.push_back(std::to_string(leftovers.size()) + " tensors were ignored, " + leftovers.front() + " first");
+    if (!unknown.empty())
+        texts.push_back(std::to_string(unknown.size()) +
+                        " tensors belong to no known network and were ignored: " + keyList(unknown));
+    return texts;
 }
 
 }  // namespace sg::nn

@@ -18,7 +18,7 @@ namespace sg::nn {
 /// Where weights come from, and where and as what they are wanted.
 struct WeightSource {
     const TensorIndex &index;
-    std::shared_ptr<const MappedFile> file;
+    std::vector<std::shared_ptr<const MappedFile>> files;  ///< as index.files()
     torch::Device device = torch::kCPU;
     torch::ScalarType dtype = torch::kFloat32;
     std::stop_token stop = {};
@@ -28,7 +28,7 @@ struct WeightSource {
 struct BindReport {
     std::set<std::string, std::less<>> used;  ///< keys of the file
     std::size_t bytes = 0;                    ///< of weights as bound, on whatever device
-    std::size_t mapped = 0;                   ///< the part of `bytes` that lies in the mapped file
+    std::size_t mapped = 0;                   ///< the part of `bytes` that lies in mapped files
 };
 
 /// Gives each Leaf of `module` its weights: the tensor under `prefix` + its name. No copy where type and device are
@@ -37,8 +37,13 @@ struct BindReport {
 ///         weights; ModelChanged when the file was cut or replaced since its header was read; Cancelled.
 void bind(torch::nn::Module &module, const std::string &prefix, const WeightSource &source, BindReport &report);
 
-/// The keys that no network used and that may be there: training's leftovers (EMA copies, betas, position_ids …).
-/// Errors  throws Failure UnusableFile when there are others.
-std::vector<std::string> checkUnexpected(const TensorIndex &index, const BindReport &report);
+/// Keys that no network used.
+struct UnusedKeys {
+    std::vector<std::string> leftovers;  ///< of training: EMA copies, betas, position_ids …
+    std::vector<std::string> unknown;
+    /// A sentence for each list that is not empty; the first five unknown keys are named.
+    std::vector<std::string> warnings() const;
+};
+UnusedKeys unusedKeys(const TensorIndex &index, const BindReport &report);
 
 }  // namespace sg::nn

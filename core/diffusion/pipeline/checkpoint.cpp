@@ -17,10 +17,12 @@ Value orThrow(Expected<Value> value)
 }
 
 // The noise levels that some files carry along.
-std::vector<float> alphasCumprod(const TensorIndex &index, const nn::MappedFile &file)
+std::vector<float> alphasCumprod(const TensorIndex &index, const nn::WeightSource &source)
 {
     const TensorInfo *info = index.find("alphas_cumprod");
-    if (!info || info->dtype != DType::F32 || info->offset + info->bytes > file.size()) return {};
+    if (!info || info->dtype != DType::F32 || !info->isPlain()) return {};
+    const nn::MappedFile &file = *source.files.at(info->file);
+    if (info->offset + info->bytes > file.size()) return {};
     std::vector<float> values(info->bytes / sizeof(float));
     std::memcpy(values.data(), file.data() + info->offset, values.size() * sizeof(float));
     return sampling::isUsableSchedule(values) ? values : std::vector<float>{};
@@ -30,8 +32,9 @@ std::vector<float> alphasCumprod(const TensorIndex &index, const nn::MappedFile 
 
 void Checkpoint::requireUnchanged() const
 {
-    if (file && !file->unchanged())
-        throw Failure{Error{ErrorCode::ModelChanged, "the model file changed since it was loaded", {}}};
+    for (const auto &file : files)
+        if (!file->unchanged())
+            throw Failure{Error{ErrorCode::ModelChanged, "the model file changed since it was loaded", {}}};
 }
 
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
@@ -40,9 +43,12 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     const TensorIndex index = orThrow(readSafetensors(path));
     auto made = std::make_shared<Checkpoint>();
     made->config = CheckpointConfig::detect(index);
-    std::shared_ptr<nn::MappedFile> file = orThrow(nn::MappedFile::open(path, index.identity()));
-    file->prefetch();
-    made->config.alphasCumprod = alphasCumprod(index, *file);
+    nn::WeightSource source{index, {}, device, dtype, stop};
+    for (const SourceFile &one : index.files()) {
+        source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
+        source.files.back()->prefetch();
+    }
+    made->config.alphasCumprod = alphasCumprod(index, source);
     made->device = device;
     made->dtype = dtype;
     made->vaeDtype = dtype == torch::kFloat16 ? torch::kFloat32 : dtype;
@@ -51,17 +57,13 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     made->vae = Vae(made->config.vae);
 
     nn::BindReport report;
-    nn::WeightSource source{index, file, device, dtype, stop};
     nn::bind(*made->text, made->config.textPrefix, source, report);
     nn::bind(*made->unet, made->config.unetPrefix, source, report);
     source.dtype = made->vaeDtype;
     nn::bind(*made->vae, made->config.vaePrefix, source, report);
-    const std::vector<std::string> ignored = nn::checkUnexpected(index, report);
-    if (!ignored.empty())
-        made->warnings.push_back(std::to_string(ignored.size()) + " tensors were ignored, " + ignored.front() +
-                                 " first");
+    made->warnings = nn::unusedKeys(index, report).warnings();
     made->bytes = report.bytes;
-    if (report.mapped > 0) made->file = file;
+    if (report.mapped > 0) made->files = source.files;
     return made;
 }
 

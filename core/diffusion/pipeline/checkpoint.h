@@ -27,7 +27,7 @@ struct Checkpoint {
     torch::ScalarType vaeDtype = torch::kFloat32;
     std::size_t bytes = 0;  ///< of weights
     std::vector<std::string> warnings;
-    std::shared_ptr<const nn::MappedFile> file;  ///< held while weights lie in it; otherwise empty
+    std::vector<std::shared_ptr<const nn::MappedFile>> files;  ///< held while weights lie in them; otherwise empty
 
     /// Errors  throws Failure ModelChanged when weights lie in a file that was changed since. Ask before each task.
     void requireUnchanged() const;
