@@ -1,8 +1,7 @@
 #include "core/text/prompt.h"
 
-#include "core/text/unicode.h"
+#include "core/text/prompt_scan.h"
 
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -13,52 +12,6 @@ namespace {
 constexpr double kRoundFactor = 1.1;
 constexpr double kSquareFactor = 1 / 1.1;
 constexpr std::string_view kBreak = "BREAK";
-
-/// One code point, and how many bytes it takes. The text is well-formed.
-struct CodePoint {
-    char32_t value = 0;
-    std::size_t bytes = 1;
-};
-
-CodePoint codePointAt(std::string_view text, std::size_t at)
-{
-    const auto first = static_cast<unsigned char>(text[at]);
-    const std::size_t bytes = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    return {decodeUtf8(text.substr(at, bytes)).front(), bytes};
-}
-
-std::size_t previousStart(std::string_view text, std::size_t at)
-{
-    do
-        --at;
-    while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
-    return at;
-}
-
-bool isWordCharacter(char32_t c)
-{
-    return c == U'_' || isLetter(c) || isNumber(c);
-}
-
-std::size_t skipSpace(std::string_view text, std::size_t at)
-{
-    while (at < text.size()) {
-        const CodePoint c = codePointAt(text, at);
-        if (!isSpace(c.value)) break;
-        at += c.bytes;
-    }
-    return at;
-}
-
-/// Digits with at most one dot; what is too large for a double is infinite, what is too small 0. Knows no locale.
-double decimal(std::string_view digits)
-{
-    double value = 0;
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
-    if (result.ec != std::errc::result_out_of_range) return value;
-    const std::size_t whole = digits.substr(0, digits.find('.')).find_first_not_of('0');
-    return whole == std::string_view::npos ? 0 : std::numeric_limits<double>::infinity();
-}
 
 /// ": 1.5 )" at a colon: its number, or nothing when the characters there are no number. `end` is set behind the
 /// bracket.
@@ -89,7 +42,9 @@ public:
         while (m_at < m_text.size()) {
             if (m_round.size() + m_square.size() > kMaxPromptBrackets)
                 return fail(ErrorCode::InvalidArgument,
-                            "more than " + std::to_string(kMaxPromptBrackets) + " brackets are open at once", "prompt");
+                            "more than " + std::to_string(kMaxPromptBrackets) + " brackets are open at once " +
+                                placeOf(m_text, m_at - 1),
+                            "prompt");
             step();
         }
         for (const std::size_t start : m_round)
@@ -172,14 +127,12 @@ private:
         std::size_t begin = 0;
         for (std::size_t found = run.find(kBreak); found != std::string_view::npos; found = run.find(kBreak, found)) {
             const std::size_t after = found + kBreak.size();
-            const bool wordBefore = found > 0 && isWordCharacter(codePointAt(run, previousStart(run, found)).value);
-            const bool wordAfter = after < run.size() && isWordCharacter(codePointAt(run, after).value);
-            if (wordBefore || wordAfter) {
+            if (!standsAlone(run, found, after)) {
                 found = after;
                 continue;
             }
             std::size_t end = found;
-            while (end > begin && isSpace(codePointAt(run, previousStart(run, end)).value))
+            while (end > begin && isBlankCharacter(codePointAt(run, previousStart(run, end)).value))
                 end = previousStart(run, end);
             m_pieces.push_back({std::string(run.substr(begin, end - begin)), 1});
             m_pieces.push_back({std::string(kBreak), -1});
@@ -209,14 +162,16 @@ private:
 
 }  // namespace
 
+Emphasis emphasisFromName(std::string_view name)
+{
+    if (name == "None") return Emphasis::None;
+    if (name == "Ignore") return Emphasis::Ignore;
+    return name == "No norm" ? Emphasis::NoNorm : Emphasis::Original;
+}
+
 Expected<std::vector<WeightedText>> parsePrompt(std::string_view prompt)
 {
-    if (prompt.size() > kMaxPromptBytes)
-        return fail(ErrorCode::TooLarge,
-                    "the prompt has " + std::to_string(prompt.size()) + " bytes; at most " +
-                        std::to_string(kMaxPromptBytes) + " are allowed",
-                    "prompt");
-    if (!isUtf8(prompt)) return fail(ErrorCode::InvalidArgument, "the prompt is not valid UTF-8", "prompt");
+    if (Expected<void> sound = checkPrompt(prompt); !sound) return Unexpected{sound.error()};
     return Parser(prompt).parse();
 }
 

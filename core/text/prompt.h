@@ -12,6 +12,16 @@ namespace sg {
 inline constexpr std::size_t kMaxPromptBytes = 64 * 1024;
 inline constexpr std::size_t kMaxPromptBrackets = 64;
 
+/// What becomes of brackets and weights.
+enum class Emphasis {
+    Original,  ///< weighted, then brought back to the mean that there was before
+    None,      ///< brackets, weights and BREAK are text
+    Ignore,    ///< read and left out
+    NoNorm,    ///< weighted
+};
+/// By A1111's names: "Original", "None", "Ignore", "No norm"; an unknown one is Original.
+Emphasis emphasisFromName(std::string_view name);
+
 /// A run of prompt text and how much it weighs.
 struct WeightedText {
     std::string text;

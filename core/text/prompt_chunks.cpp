@@ -2,15 +2,15 @@
 
 #include "core/text/clip_tokenizer.h"
 #include "core/text/clip_vocabulary.h"
-#include "core/text/prompt.h"
+#include "core/text/prompt_plan.h"
+#include "core/text/prompt_scan.h"
+#include "core/text/prompt_template.h"
 
 #include <algorithm>
 #include <string>
 
 namespace sg {
 namespace {
-
-constexpr std::size_t kBacktrack = 20;
 
 struct WeightedToken {
     std::int32_t token;
@@ -19,12 +19,14 @@ struct WeightedToken {
 
 class Chunker {
 public:
+    explicit Chunker(std::size_t backtrack) : m_backtrack(backtrack) {}
+
     void add(std::int32_t token, float weight)
     {
         if (kCommaToken == token)
             m_comma = static_cast<std::ptrdiff_t>(m_open.size());
         else if (m_open.size() == kChunkTokens && m_comma >= 0 &&
-                 m_open.size() - static_cast<std::size_t>(m_comma) <= kBacktrack)
+                 m_open.size() - static_cast<std::size_t>(m_comma) <= m_backtrack)
             moveAfterComma();
         if (m_open.size() == kChunkTokens) close();
         m_open.push_back({token, weight});
@@ -69,9 +71,30 @@ private:
         m_open = std::move(moved);
     }
 
+    std::size_t m_backtrack;
     PromptChunks m_done;
     std::vector<WeightedToken> m_open;
     std::ptrdiff_t m_comma = -1;
+};
+
+Expected<std::vector<WeightedText>> piecesOf(std::string_view prompt, Emphasis emphasis)
+{
+    if (emphasis != Emphasis::None) return parsePrompt(prompt);
+    if (Expected<void> sound = checkPrompt(prompt); !sound) return Unexpected{sound.error()};
+    return std::vector<WeightedText>{{std::string(prompt), 1}};
+}
+
+/// Wildcards stay what they are.
+class NoWildcards final : public WildcardSource {
+public:
+    Expected<const std::vector<std::string> *> lines(std::string_view name) override
+    {
+        m_lines = {std::string(name)};
+        return &m_lines;
+    }
+
+private:
+    std::vector<std::string> m_lines;
 };
 
 }  // namespace
@@ -83,17 +106,17 @@ PromptChunk::PromptChunk()
     weights.fill(1.0F);
 }
 
-Expected<PromptChunks> chunkPrompt(std::string_view prompt)
+Expected<PromptChunks> chunkPrompt(std::string_view prompt, const ChunkOptions &options)
 {
-    const Expected<std::vector<WeightedText>> pieces = parsePrompt(prompt);
+    const Expected<std::vector<WeightedText>> pieces = piecesOf(prompt, options.emphasis);
     if (!pieces) return Unexpected{pieces.error()};
-    Chunker chunker;
+    Chunker chunker(options.commaBacktrack);
     for (const WeightedText &piece : *pieces) {
         if (piece.isBreak())
             chunker.close();
         else
             for (const std::int32_t token : clipTokens(piece.text))
-                chunker.add(token, static_cast<float>(piece.weight));
+                chunker.add(token, options.emphasis == Emphasis::Ignore ? 1.0F : static_cast<float>(piece.weight));
         if (chunker.tokenCount() > kMaxPromptTokens) break;
     }
     PromptChunks chunks = chunker.take();
@@ -105,7 +128,20 @@ Expected<PromptChunks> chunkPrompt(std::string_view prompt)
 
 Expected<std::int64_t> countTokens(std::string_view prompt)
 {
-    return chunkPrompt(prompt).map([](const PromptChunks &chunks) { return chunks.tokenCount; });
+    constexpr ScheduleSteps kSteps{.steps = 20};
+    NoWildcards names;
+    const Expected<std::string> resolved = resolvePrompt(prompt, 0, &names);
+    if (!resolved) return Unexpected{resolved.error()};
+    const Expected<PromptPlan> plan = planPrompt(*resolved, kSteps);
+    if (!plan) return Unexpected{plan.error()};
+    std::int64_t most = 0;
+    for (const PromptPlan::Part &part : plan->parts)
+        for (const std::string &text : part.schedule.texts) {
+            const Expected<PromptChunks> chunks = chunkPrompt(text);
+            if (!chunks) return Unexpected{chunks.error()};
+            most = std::max(most, chunks->tokenCount);
+        }
+    return most;
 }
 
 }  // namespace sg

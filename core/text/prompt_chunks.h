@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/expected.h"
+#include "core/text/prompt.h"
 
 #include <array>
 #include <cstddef>
@@ -30,13 +31,20 @@ struct PromptChunks {
     std::int64_t tokenCount = 0;  ///< 75 for each chunk that was closed, and those of the last: what the counter shows
 };
 
-/// Cuts a prompt into chunks. A chunk that is full closes before the next token; when a comma lies among its last 20,
-/// what follows the comma moves on to the next chunk. BREAK closes a chunk early. Errors  those of parsePrompt;
-/// TooLarge over 10,000 tokens. Subject "prompt". Source  AUTOMATIC1111 webui 1.10.1, behaviour of its text
-/// conditioning (fidelity facts in docs/decisions/tokenizer.md).
-Expected<PromptChunks> chunkPrompt(std::string_view prompt);
+struct ChunkOptions {
+    Emphasis emphasis = Emphasis::Original;
+    std::size_t commaBacktrack = 20;
+};
 
-/// The number for a token counter. Errors as chunkPrompt.
+/// Cuts a prompt into chunks. A chunk that is full closes before the next token; when a comma lies among its last
+/// `commaBacktrack`, what follows the comma moves on to the next chunk. BREAK closes a chunk early. Errors  those of
+/// parsePrompt; TooLarge over 10,000 tokens. Subject "prompt". Source  AUTOMATIC1111 webui 1.10.1, behaviour of its
+/// text conditioning (fidelity facts in docs/decisions/tokenizer.md).
+Expected<PromptChunks> chunkPrompt(std::string_view prompt, const ChunkOptions &options = {});
+
+/// The number for a token counter: of the longest text that a prompt with schedules and AND goes through, without its
+/// comments and tags. Variants are counted as the seed 0 takes them, wildcards as the text that they are.
+/// Errors  as planPrompt, resolvePrompt and chunkPrompt.
 Expected<std::int64_t> countTokens(std::string_view prompt);
 
 }  // namespace sg
