@@ -4,6 +4,19 @@
 #include <utility>
 
 namespace sg::nn {
+namespace {
+
+// The same values, in half the bytes where that changes none.
+torch::Tensor smallest(const torch::Tensor &values)
+{
+    for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16}) {
+        torch::Tensor shorter = values.to(type);
+        if (shorter.to(values.scalar_type()).equal(values)) return shorter;
+    }
+    return values.detach();
+}
+
+}  // namespace
 
 torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> shape)
 {
@@ -36,9 +49,20 @@ Conv2dImpl::Conv2dImpl(const Shape &shape)
 {
 }
 
+bool Conv2dImpl::isFloat() const
+{
+    return !m_packed.empty() || !m_winograd.empty() || PackedConv::fits(m_weight);
+}
+
 torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
 {
-    if (!m_packed.empty() || (PackedConv::fits(m_weight) && x.scalar_type() == m_weight.scalar_type())) {
+    const torch::Tensor y = tryWinograd(x, bias, plus);
+    return y.defined() ? y : convolveDirect(x, bias, plus);
+}
+
+torch::Tensor Conv2dImpl::convolveDirect(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
+{
+    if (x.scalar_type() == torch::kFloat32 && isFloat()) {
         if (!m_packed.isFor(x)) {
             restoreWeights();
             m_packed.pack(m_weight, x, m_shape.stride, m_shape.padding);
@@ -51,10 +75,29 @@ torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &
     return plus.defined() ? y.add_(plus) : y;
 }
 
+torch::Tensor Conv2dImpl::tryWinograd(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus,
+                                      bool doubled)
+{
+    if (m_shape.kernel != 3 || m_shape.stride != 1 || m_shape.padding != 1 || !isFloat() ||
+        !Winograd::fits(m_shape.out, x, doubled))
+        return {};
+    if (m_winograd.empty()) {
+        restoreWeights();
+        Winograd made;
+        made.pack(m_weight);
+        if (m_shape.seldom) return made.forward(x, bias, plus, doubled);
+        m_winograd = made;
+        m_kept = smallest(m_weight);
+        m_weight.set_data(torch::empty({0}));
+    }
+    return m_winograd.forward(x, bias, plus, doubled);
+}
+
 torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width)
 {
     TORCH_CHECK(m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1);
     if (height != 2 * x.size(2) || width != 2 * x.size(3)) return forward(at::upsample_nearest2d(x, {height, width}));
+    if (const torch::Tensor y = tryWinograd(x, m_bias, {}, /*doubled=*/true); y.defined()) return y;
     if (!m_doubled.defined()) {
         restoreWeights();
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
@@ -71,14 +114,18 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
 
 void Conv2dImpl::restoreWeights()
 {
-    if (m_packed.empty()) return;
-    m_weight.set_data(m_packed.unpacked());
+    if (!m_packed.empty()) m_weight.set_data(m_packed.unpacked());
+    if (!m_winograd.empty()) m_weight.set_data(m_kept.to(torch::kFloat32));
     m_packed.clear();
+    m_winograd.clear();
+    m_kept.reset();
 }
 
 void Conv2dImpl::weightsChanged()
 {
     m_packed.clear();
+    m_winograd.clear();
+    m_kept.reset();
     m_doubled.reset();
 }
 

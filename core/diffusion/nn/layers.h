@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/nn/packed_conv.h"
+#include "core/diffusion/nn/winograd.h"
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -54,6 +55,7 @@ class Conv2dImpl final : public Leaf {
 public:
     struct Shape {
         std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
+        bool seldom = false;  ///< runs once a picture: what its weight is turned into is not worth its memory
     };
     explicit Conv2dImpl(const Shape &shape);
     torch::Tensor forward(const torch::Tensor &x) { return convolve(x, m_bias, {}); }
@@ -70,12 +72,19 @@ public:
 
 private:
     torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
+    torch::Tensor convolveDirect(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
+    /// Winograd's method, when it is the right one for x.
+    torch::Tensor tryWinograd(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus,
+                              bool doubled = false);
+    bool isFloat() const;
     void restoreWeights() override;
     void weightsChanged() override;
 
     Shape m_shape;
     torch::Tensor m_weight, m_bias;
     PackedConv m_packed;      ///< while it holds the weight, m_weight is empty
+    Winograd m_winograd;      ///< while it holds the weight, m_kept is the original and m_weight is empty
+    torch::Tensor m_kept;     ///< in half the bytes where that is exact, as it is for checkpoints of such a type
     torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is
 };
 TORCH_MODULE(Conv2d);

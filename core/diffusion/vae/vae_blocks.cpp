@@ -7,9 +7,9 @@ namespace sg {
 VaeResBlockImpl::VaeResBlockImpl(std::int64_t in, std::int64_t out, std::int64_t normGroups)
 {
     m_norm1 = register_module("norm1", nn::GroupNorm(normGroups, in, kVaeNormEps));
-    m_conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dImpl::Shape{in, out}));
+    m_conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dImpl::Shape{.in = in, .out = out, .seldom = true}));
     m_norm2 = register_module("norm2", nn::GroupNorm(normGroups, out, kVaeNormEps));
-    m_conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dImpl::Shape{out, out}));
+    m_conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dImpl::Shape{.in = out, .out = out, .seldom = true}));
     if (in != out) m_shortcut = register_module("nin_shortcut", nn::Conv2d(nn::Conv2dImpl::Shape{in, out, 1, 1, 0}));
 }
 

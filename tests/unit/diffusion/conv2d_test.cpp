@@ -1,0 +1,165 @@
+// The CPU's ways to convolve, held against torch's own convolution in double precision.
+#include "core/diffusion/nn/layers.h"
+#include "core/diffusion/nn/matrix_kernels.h"
+#include "core/diffusion/nn/winograd.h"
+#include "tests/support/check.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace {
+
+using sg::nn::Winograd;
+constexpr double kClose = 1e-5;  // of the largest value: what float32 and Winograd's transforms leave
+
+struct Sizes {
+    std::int64_t batch, in, out, height, width;
+};
+// Enough tiles of 4x4 for Winograd's method, with edges that are no multiple of a tile, and both numbers of outputs:
+// less and more than what is multiplied at a time.
+const std::vector<Sizes> kFitting{{1, 32, 32, 48, 48}, {2, 40, 48, 31, 35}, {3, 136, 80, 29, 26}, {1, 64, 32, 2, 600}};
+// Too few tiles, too few channels, channels that fill no register or panel.
+const std::vector<Sizes> kOthers{{1, 32, 32, 16, 16}, {1, 4, 32, 48, 48}, {1, 36, 32, 48, 48}, {1, 32, 40, 48, 48}};
+
+torch::Tensor picture(const Sizes &sizes)
+{
+    return at::silu(at::randn({sizes.batch, sizes.in, sizes.height, sizes.width}))
+        .contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+double difference(const torch::Tensor &a, const torch::Tensor &b)
+{
+    CHECK(a.sizes() == b.sizes());
+    const torch::Tensor wanted = b.to(torch::kFloat64);
+    return ((a.to(torch::kFloat64) - wanted).abs().max() / wanted.abs().max()).item<double>();
+}
+
+torch::Tensor direct(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias)
+{
+    return at::conv2d(x.to(torch::kFloat64), weight.to(torch::kFloat64), bias.to(torch::kFloat64), 1, 1);
+}
+
+struct Layer {
+    explicit Layer(const Sizes &sizes, bool seldom = false)
+        : conv(sg::nn::Conv2dImpl::Shape{.in = sizes.in, .out = sizes.out, .seldom = seldom}),
+          weight(at::randn({sizes.out, sizes.in, 3, 3}).div_(std::sqrt(9.0 * static_cast<double>(sizes.in)))),
+          bias(at::randn({sizes.out}))
+    {
+        conv->edit([&](const auto &declared) {
+            torch::Tensor(declared[0].parameter).set_data(weight.clone());
+            torch::Tensor(declared[1].parameter).set_data(bias.clone());
+        });
+    }
+    torch::Tensor held()
+    {
+        torch::Tensor found;
+        conv->edit([&](const auto &declared) { found = declared[0].parameter.clone(); });
+        return found;
+    }
+    sg::nn::Conv2d conv;
+    torch::Tensor weight, bias;
+};
+
+}  // namespace
+
+SG_CASE(winograd_agrees_with_a_direct_convolution)
+{
+    if (!sg::nn::kernels::available()) return;  // such a processor has only the other ways
+    for (const Sizes &sizes : kFitting) {
+        const Layer layer(sizes);
+        const torch::Tensor x = picture(sizes);
+        CHECK(Winograd::fits(sizes.out, x));
+        Winograd winograd;
+        winograd.pack(layer.weight);
+        const torch::Tensor wanted = direct(x, layer.weight, layer.bias);
+        const torch::Tensor plus = at::randn(wanted.sizes());
+        const torch::Tensor found = winograd.forward(x, layer.bias);
+        CHECK(found.is_contiguous(at::MemoryFormat::ChannelsLast));
+        CHECK(difference(found, wanted) < kClose);
+        CHECK(difference(winograd.forward(x, layer.bias, plus), wanted + plus) < kClose);
+        CHECK(difference(winograd.forward(x.contiguous(), layer.bias), wanted) < kClose);
+        CHECK(winograd.forward(x, layer.bias).equal(found));  // the same bits each time
+    }
+}
+
+SG_CASE(winograd_refuses_what_it_cannot_do)
+{
+    for (const Sizes &sizes : kOthers)
+        CHECK(!Winograd::fits(sizes.out, picture(sizes)));
+    CHECK(!Winograd::fits(32, picture(kFitting[0]).to(torch::kFloat64)));
+}
+
+SG_CASE(layers_agree_whichever_way_they_take)
+{
+    for (const bool seldom : {false, true})
+        for (const std::vector<Sizes> *list : {&kFitting, &kOthers})
+            for (const Sizes &sizes : *list) {
+                Layer layer(sizes, seldom);
+                const torch::Tensor x = picture(sizes);
+                const torch::Tensor wanted = direct(x, layer.weight, layer.bias);
+                const torch::Tensor plus = at::randn(wanted.sizes()).contiguous(at::MemoryFormat::ChannelsLast);
+                CHECK(difference(layer.conv->forward(x), wanted) < kClose);
+                CHECK(difference(layer.conv->forwardPlus(x, plus), wanted + plus) < kClose);
+                const torch::Tensor twice = at::upsample_nearest2d(x, {2 * sizes.height, 2 * sizes.width});
+                CHECK(difference(layer.conv->forwardDoubled(x, 2 * sizes.height, 2 * sizes.width),
+                                 direct(twice, layer.weight, layer.bias)) < kClose);
+                CHECK(layer.held().equal(layer.weight));  // not a bit of it is lost
+                CHECK(difference(layer.conv->forward(x), wanted) < kClose);
+            }
+}
+
+SG_CASE(half_precision_weights_come_back_exactly)
+{
+    for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16}) {
+        Layer layer(kFitting[0]);
+        const torch::Tensor held = layer.weight.to(type).to(torch::kFloat32);
+        layer.conv->edit([&](const auto &declared) { torch::Tensor(declared[0].parameter).set_data(held.clone()); });
+        layer.conv->forward(picture(kFitting[0]));
+        CHECK(layer.held().equal(held));
+    }
+}
+
+SG_CASE(sizes_may_change_between_calls)
+{
+    Layer layer(kFitting[0]);
+    for (const std::int64_t side : {48, 16, 61, 8, 48}) {
+        const torch::Tensor x = picture({1, 32, 32, side, side});
+        CHECK(difference(layer.conv->forward(x), direct(x, layer.weight, layer.bias)) < kClose);
+    }
+}
+
+SG_CASE(edited_weights_are_used)
+{
+    Layer layer(kFitting[0]);
+    const torch::Tensor x = picture(kFitting[0]);
+    layer.conv->forward(x);
+    layer.conv->edit([](const auto &declared) { torch::Tensor(declared[0].parameter).mul_(2); });
+    CHECK(difference(layer.conv->forward(x), direct(x, layer.weight * 2, layer.bias)) < kClose);
+}
+
+SG_CASE(one_and_several_threads_give_the_same)
+{
+    if (!sg::nn::kernels::available()) return;
+    const Layer layer(kFitting[1]);
+    const torch::Tensor x = picture(kFitting[1]);
+    Winograd winograd;
+    winograd.pack(layer.weight);
+    at::set_num_threads(1);
+    const torch::Tensor alone = winograd.forward(x, layer.bias);
+    for (const int threads : {2, 3}) {
+        at::set_num_threads(threads);
+        CHECK(winograd.forward(x, layer.bias).equal(alone));
+    }
+}
+
+int main(int count, char **names)
+{
+    at::set_num_threads(2);
+    const torch::InferenceMode guard;
+    torch::manual_seed(1);
+    return sg::test::runCases(count, names);
+}
