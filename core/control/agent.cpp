@@ -3,8 +3,10 @@
 #include "core/base/log.h"
 #include "core/base/version.h"
 
+#include <QCoreApplication>
 #include <QElapsedTimer>
 #include <QProcess>
+#include <QProcessEnvironment>
 #include <QTimer>
 
 #include <algorithm>
@@ -73,6 +75,7 @@ public:
     QElapsedTimer sinceStep;
     qint64 stepMs = 0;  ///< longest step of this run
     std::string run;
+    bool taken = false;  ///< the engine has accepted the run
     int backoffMs = 0;
     bool ready = false;
     bool wanted = false;
@@ -93,6 +96,9 @@ void Agent::Private::launch()
     process = new QProcess(q);
     process->setProgram(config.program);
     process->setArguments(config.arguments);
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    environment.insert(QStringLiteral("SERIGRAPH_SUPERVISOR"), QString::number(QCoreApplication::applicationPid()));
+    process->setProcessEnvironment(environment);
     QObject::connect(process, &QProcess::readyReadStandardOutput, q, [this] { readFrames(); });
     QObject::connect(process, &QProcess::readyReadStandardError, q, [this] { readLines(false); });
     QObject::connect(process, &QProcess::finished, q,
@@ -147,7 +153,7 @@ void Agent::Private::processEnded(const Error &reason)
     restartTimer.start(backoffMs);
     if (run.empty()) return;
     const std::string ended = std::exchange(run, {});
-    Q_EMIT q->died(ended, reason);
+    Q_EMIT q->died(ended, reason, taken);
 }
 
 void Agent::Private::readFrames()
@@ -241,6 +247,7 @@ void Agent::Private::handle(Frame &frame)
     }
     sign();
     if (run.empty() || id != run) return;
+    taken = true;
     if (type == "progress") {
         Q_EMIT q->progressed(id, frame.header);
     } else if (type == "preview") {
@@ -315,6 +322,7 @@ qint64 Agent::processId() const
 void Agent::generate(const std::string &run, const Json &model, const Json &params)
 {
     d->run = run;
+    d->taken = false;
     d->stepMs = 0;
     d->sinceStep.invalidate();
     d->cancelTimer.stop();

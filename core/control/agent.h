@@ -56,8 +56,8 @@ Q_SIGNALS:
     void refused(const std::string &run, const sg::Error &error);  ///< the engine's own error event; the engine lives
     /// Paths of the models that the engine holds: after each run, and none when it has gone.
     void modelsReported(const std::vector<std::string> &paths);
-    void died(const std::string &run,
-              const sg::Error &error);  ///< the engine ended, was stuck or broke the protocol during this run
+    /// The engine ended, was stuck or broke the protocol during this run. `taken`: after it had accepted the run.
+    void died(const std::string &run, const sg::Error &error, bool taken);
 
 private:
     class Private;

@@ -6,6 +6,7 @@
 #include <QDateTime>
 
 #include <algorithm>
+#include <utility>
 
 namespace sg {
 namespace {
@@ -71,8 +72,8 @@ Scheduler::Scheduler(Parts parts, AgentConfig agent, int maxAttempts, QObject *p
         if (isCurrent(run)) runRefused(error);
     });
     connect(&m_agent, &Agent::modelsReported, this, &Scheduler::noteModels);
-    connect(&m_agent, &Agent::died, this, [this](const std::string &run, const Error &error) {
-        if (isCurrent(run)) runDied(error);
+    connect(&m_agent, &Agent::died, this, [this](const std::string &run, const Error &error, bool taken) {
+        if (isCurrent(run)) runDied(error, taken);
     });
 }
 
@@ -256,13 +257,19 @@ void Scheduler::runRefused(const Error &error)
     if (m_run->cancelRequested)
         conclude({TaskState::Cancelled, error});
     else
-        runDied({ErrorCode::EngineFailed, "the engine gave the task up", "engine"});
+        runDied({ErrorCode::EngineFailed, "the engine gave the task up", "engine"}, true);
 }
 
-void Scheduler::runDied(const Error &error)
+void Scheduler::runDied(const Error &error, bool taken)
 {
     if (m_run->cancelRequested) {
         conclude({TaskState::Cancelled, {ErrorCode::Cancelled, "cancelled", {}}});
+        return;
+    }
+    // An engine that ended after the task before, unnoticed until now. Once: the task may be what ends it so early.
+    if (!taken && std::exchange(m_notTaken, m_run->task.id) != m_run->task.id) {
+        logWarning("queue", "task " + m_run->task.id + ": " + error.message + "; it had not begun");
+        conclude({TaskState::Waiting, error, false});
         return;
     }
     const int deaths = m_run->task.attempts + 1;

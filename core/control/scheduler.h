@@ -77,7 +77,7 @@ private:
     void storeImage(const Frame &frame);
     void runFinished();
     void runRefused(const Error &error);
-    void runDied(const Error &error);
+    void runDied(const Error &error, bool taken);
     void conclude(Outcome outcome);
     void commitOutcome();
     void announce(const TaskRecord &task);
@@ -99,6 +99,7 @@ private:
     std::int64_t m_hashWaitMs = 0;
     std::string m_hashWaitFor;
     std::string m_lastTrouble;
+    std::string m_notTaken;  ///< the task whose run an engine has not taken: that was free once
     unsigned m_runs = 0;
     bool m_stopping = true;
 };

@@ -16,6 +16,8 @@ private Q_SLOTS:
     void oneDeathIsRetried();
     void threeDeathsFail();
     void aDeathBetweenTasksCostsNothing();
+    void aDeathRightAfterTheLastPictureCostsNothing();
+    void aTaskThatEndsEachEngineAtOnceFails();
     void aStuckEngineIsKilled();
     void aCancelledStuckTaskIsCancelled();
     void aProgramThatIsNoEngine();
@@ -117,6 +119,52 @@ void DeathsTest::aDeathBetweenTasksCostsNothing()
     const Expected<TaskRecord> ended = fixture.ended("after");
     QCOMPARE(ended->state, TaskState::Succeeded);
     QCOMPARE(ended->attempts, 0);
+}
+
+void DeathsTest::aDeathRightAfterTheLastPictureCostsNothing()
+{
+    ServiceFixture fixture(0);
+    QTRY_VERIFY(fixture.service().engineReady());
+    int killed = 0;
+    // In the io thread, between the end of the first task and the start of the second: the engine is gone, and Qt has
+    // not told anybody yet.
+    QObject::connect(
+        &fixture.service(), &TaskService::taskChanged, &fixture.service(),
+        [&killed](const QString &id, int state) {
+            if (id != QLatin1String("first") || state != static_cast<int>(TaskState::Succeeded)) return;
+            killed = enginePid();
+            ::kill(killed, SIGKILL);
+            while (enginePid() == killed)
+                QThread::msleep(1);
+        },
+        Qt::DirectConnection);
+    std::vector<Expected<TaskRecord>> stored;
+    QObject context;
+    for (const char *id : {"first", "second"})
+        fixture.service().submit(ServiceFixture::task(id), &context,
+                                 [&](Expected<TaskRecord> record) { stored.push_back(std::move(record)); });
+    QTRY_COMPARE_WITH_TIMEOUT(stored.size(), 2u, 30'000);
+    const Expected<TaskRecord> ended = fixture.ended("second");
+    QVERIFY(killed != 0);
+    QCOMPARE(ended->state, TaskState::Succeeded);
+    QCOMPARE(ended->attempts, 0);
+    QCOMPARE(fixture.ended("first")->attempts, 0);
+}
+
+void DeathsTest::aTaskThatEndsEachEngineAtOnceFails()
+{
+    QTemporaryDir folder;
+    const std::filesystem::path at(folder.path().toStdString());
+    const std::string engine = std::string(SG_BIN_DIR) + "/serigraph-engine";
+    // The real engine says hello; with the first bytes of a request it goes, before it could accept.
+    const std::string script =
+        writeScript(at / "engine.sh", "unset SERIGRAPH_SUPERVISOR\ntail -f --pid=$$ /dev/null | " + engine +
+                                          " --null &\nhead -c 9 > /dev/null\nexit 1\n");
+    ServiceFixture fixture(0, [&](TaskServiceConfig &config) { config.engineProgram = script; });
+    QVERIFY(fixture.submit(ServiceFixture::task("doomed")).has_value());
+    const Expected<TaskRecord> ended = fixture.ended("doomed");
+    QCOMPARE(ended->state, TaskState::Failed);
+    QCOMPARE(ended->attempts, 3);
 }
 
 void DeathsTest::aStuckEngineIsKilled()
