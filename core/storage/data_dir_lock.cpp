@@ -1,8 +1,14 @@
 #include "core/storage/data_dir_lock.h"
 
-#include <QLockFile>
-#include <QString>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <string>
@@ -22,11 +28,64 @@ std::map<std::filesystem::path, std::weak_ptr<DataDirLock>> &registry()
     return locks;
 }
 
+/// "process 12 on host"
+std::string ownerOf(const std::filesystem::path &file)
+{
+    std::ifstream in(file);
+    long pid = 0;
+    std::string host;
+    if (!(in >> pid >> host)) return "another process";
+    return "process " + std::to_string(pid) + " on " + host;
+}
+
 }  // namespace
 
+/// A file that this process has locked. The kernel gives the lock back when the process ends, however it ends; what
+/// the file says about its owner is only for people (a PID means nothing in another container).
 class DataDirLock::Private {
 public:
-    std::unique_ptr<QLockFile> file;
+    ~Private()
+    {
+        if (fd < 0) return;
+        ::unlink(path.c_str());  // while it is still locked: who waits for this file finds that it is no longer the one
+        ::close(fd);
+    }
+
+    /// 0, or errno; EWOULDBLOCK when another process holds it.
+    int lock(const std::filesystem::path &file)
+    {
+        while (true) {
+            const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+            if (opened < 0) return errno;
+            struct stat held {
+            }, named{};
+            if (::flock(opened, LOCK_EX | LOCK_NB) != 0) {
+                const int problem = errno;
+                ::close(opened);
+                return problem;
+            }
+            // Its owner may have removed it between open() and flock().
+            if (::fstat(opened, &held) == 0 && ::stat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+                held.st_dev == named.st_dev) {
+                fd = opened;
+                path = file;
+                return 0;
+            }
+            ::close(opened);
+        }
+    }
+
+    void sign() const
+    {
+        std::array<char, 256> host{};
+        ::gethostname(host.data(), host.size() - 1);
+        const std::string text = std::to_string(::getpid()) + "\n" + host.data() + "\n";
+        // Whoever cannot read it learns less; the lock holds all the same.
+        if (::ftruncate(fd, 0) == 0 && ::pwrite(fd, text.data(), text.size(), 0) < 0) return;
+    }
+
+    int fd = -1;
+    std::filesystem::path path;
 };
 
 DataDirLock::DataDirLock() : d(std::make_unique<Private>()) {}
@@ -47,21 +106,15 @@ Expected<std::shared_ptr<DataDirLock>> DataDirLock::acquire(const std::filesyste
     const std::lock_guard guard(registryMutex());
     if (std::shared_ptr<DataDirLock> held = registry()[real].lock()) return held;
     std::shared_ptr<DataDirLock> lock(new DataDirLock);
-    lock->d->file = std::make_unique<QLockFile>(QString::fromStdString((real / "serigraph.lock").string()));
-    lock->d->file->setStaleLockTime(0);
-    if (!lock->d->file->tryLock(0)) {
-        qint64 pid = 0;
-        QString host, program;
-        if (lock->d->file->error() == QLockFile::LockFailedError && lock->d->file->getLockInfo(&pid, &host, &program))
-            return fail(ErrorCode::Conflict,
-                        "the data folder " + real.string() + " is in use by process " + std::to_string(pid) + " (" +
-                            program.toStdString() + " on " + host.toStdString() + ")",
-                        real.string());
-        if (lock->d->file->error() == QLockFile::LockFailedError)
-            return fail(ErrorCode::Conflict, "the data folder " + real.string() + " is in use by another process",
-                        real.string());
-        return fail(ErrorCode::Internal, "the data folder " + real.string() + " cannot be written", real.string());
-    }
+    const std::filesystem::path file = real / "serigraph.lock";
+    const int problem = lock->d->lock(file);
+    if (problem == EWOULDBLOCK)
+        return fail(ErrorCode::Conflict, "the data folder " + real.string() + " is in use by " + ownerOf(file),
+                    real.string());
+    if (problem != 0)
+        return fail(ErrorCode::Internal,
+                    "the data folder " + real.string() + " cannot be locked: " + std::strerror(problem), real.string());
+    lock->d->sign();
     registry()[real] = lock;
     return lock;
 }

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 
 #include <QProcess>
+#include <QSysInfo>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QThread>
@@ -42,6 +43,7 @@ private Q_SLOTS:
     void lockIsSharedInOneProcess();
     void lockKeepsOthersOut();
     void lockOfADeadProcessIsTaken();
+    void lockFileOfAnotherContainerIsTaken();
     void replyComesInTheAskersThread();
     void replyToTheDeadIsDropped();
 
@@ -399,6 +401,16 @@ void StorageTest::lockOfADeadProcessIsTaken()
     QVERIFY(other.waitForFinished(20'000));
     QVERIFY(fs::exists(folder() / "serigraph.lock"));
     QVERIFY(DataDirLock::acquire(folder()).has_value());
+}
+
+/// After a container's crash the file stays, and its PID is that of a living process in the next container.
+void StorageTest::lockFileOfAnotherContainerIsTaken()
+{
+    fs::create_directories(folder());
+    std::ofstream(folder() / "serigraph.lock") << ::getppid() << "\nserigraphd\n"
+                                               << QSysInfo::machineHostName().toStdString() << "\n";
+    const auto lock = DataDirLock::acquire(folder());
+    QVERIFY2(lock.has_value(), lock ? "" : lock.error().message.c_str());
 }
 
 void StorageTest::replyComesInTheAskersThread()
