@@ -1,6 +1,11 @@
 #include "core/server/http/deferred_reply.h"
 
 #include "core/base/log.h"
+#include "core/storage/courier.h"
+
+#include <atomic>
+#include <utility>
+#include <vector>
 
 namespace sg::http {
 
@@ -9,6 +14,10 @@ struct DeferredReply::State {
     State(const State &) = delete;  // a second one would answer as well
     State &operator=(const State &) = delete;
 
+    /// The last copy may go in any thread, while the server's ends the connection: only a signal may cross over.
+    Courier forgotten;
+    std::atomic<bool> answered = false;
+
     QPointer<HttpConnection> connection;
     ErrorShape shape = {};
     std::string requestId;
@@ -16,9 +25,7 @@ struct DeferredReply::State {
 
     ~State()
     {
-        if (!connection || connection->answered()) return;
-        logError("server", "request " + requestId + " was left without an answer");
-        connection->send(shape(Error{ErrorCode::Internal, "no answer was made", {}}, requestId));
+        if (!answered) Q_EMIT forgotten.arrived();
     }
 };
 
@@ -27,6 +34,12 @@ DeferredReply::DeferredReply(HttpConnection *connection, ErrorShape shape) : m_s
     m_state->connection = connection;
     m_state->shape = std::move(shape);
     m_state->requestId = connection->request().requestId;
+    QObject::connect(&m_state->forgotten, &Courier::arrived, connection,
+                     [connection, shape = m_state->shape, id = m_state->requestId] {
+                         if (connection->answered()) return;
+                         logError("server", "request " + id + " was left without an answer");
+                         connection->send(shape(Error{ErrorCode::Internal, "no answer was made", {}}, id));
+                     });
 }
 
 bool DeferredReply::connected() const
@@ -41,6 +54,7 @@ void DeferredReply::addField(std::string name, std::string value)
 
 void DeferredReply::send(Reply reply) const
 {
+    m_state->answered = true;
     if (!m_state->connection) return;
     reply.fields.insert(reply.fields.end(), m_state->fields.begin(), m_state->fields.end());
     m_state->connection->send(std::move(reply));
@@ -61,6 +75,7 @@ void DeferredReply::fail(const Error &error) const
 
 void DeferredReply::beginEvents() const
 {
+    m_state->answered = true;
     if (m_state->connection) m_state->connection->beginEvents();
 }
 

@@ -11,8 +11,8 @@
 namespace sg::http {
 
 /// The right to answer one request, now or later; copies share it. The client may be gone at any time: then nothing
-/// happens. When the last copy goes without an answer, the client gets 500: a request is never left hanging. Thread the
-/// server's.
+/// happens. When the last copy goes without an answer, the client gets 500: a request is never left hanging.
+/// Thread  the server's; copies may go in any.
 class DeferredReply {
 public:
     /// How this request's errors look (docs/api.md): ours, or A1111's below /sdapi.

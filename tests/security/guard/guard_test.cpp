@@ -8,7 +8,9 @@
 #include <QTest>
 #include <QThread>
 
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 using namespace sg;
@@ -80,7 +82,8 @@ private:
     Router m_router;
     std::unique_ptr<server::Listener> m_listener;
     std::unique_ptr<server::Listener> m_secret;
-    std::vector<DeferredReply> m_kept;  ///< touched only in the server's thread
+    std::vector<DeferredReply> m_kept;    ///< touched only in the server's thread
+    std::vector<std::jthread> m_threads;  ///< likewise
     std::uint16_t m_port = 0;
     std::uint16_t m_secretPort = 0;
 };
@@ -97,6 +100,12 @@ void GuardTest::mount()
     m_router.answer("GET", "/throw", {},
                     [](const HttpRequest &) -> Expected<Reply> { throw std::runtime_error("secret detail"); });
     m_router.defer("GET", "/forget", {}, [](const HttpRequest &, DeferredReply) {});
+    m_router.defer("GET", "/forget-elsewhere", {}, [this](const HttpRequest &, DeferredReply reply) {
+        m_threads.emplace_back([last = std::move(reply)]() mutable {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            const DeferredReply gone = std::move(last);
+        });
+    });
     m_router.defer("GET", "/keep", {},
                    [this](const HttpRequest &, DeferredReply reply) { m_kept.push_back(std::move(reply)); });
     m_router.defer("GET", "/events", {}, [this](const HttpRequest &, DeferredReply reply) {
@@ -326,6 +335,8 @@ void GuardTest::abandonedAnswers()
 void GuardTest::unansweredRequest()
 {
     QCOMPARE(statusOf(ask(head("GET /forget"))), 500);
+    // The last copy goes in another thread, when the server's has long returned; also when the client has gone before.
+    QCOMPARE(statusOf(ask(head("GET /forget-elsewhere"))), 500);
 }
 
 void GuardTest::throwingHandler()
