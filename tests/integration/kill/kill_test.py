@@ -113,9 +113,11 @@ def one_round(server, ledger, number, victim, wait, seconds):
     late.start()
     time.sleep(wait)
     engine = engine_pid(server)
+    running = False
     if victim == "server":
         server.process.kill()
         server.process.wait()
+        running = bool(rows(server, "SELECT id FROM tasks WHERE state = 1"))
         assert not engine or gone(engine), f"engine {engine} outlived its server"
         late.join()
         server.start()
@@ -133,7 +135,8 @@ def one_round(server, ledger, number, victim, wait, seconds):
         assert not attempts, f"a server's death was charged: {attempts}"
     else:
         assert len(attempts) <= 1 and all(count == 1 for _, count in attempts), f"one engine death, but {attempts}"
-    return attempts
+    # A server's death leaves the task as running in the database, an engine's death is charged to it.
+    return attempts, bool(attempts) or running
 
 
 def check_everything(server, ledger):
@@ -160,16 +163,19 @@ def check_everything(server, ledger):
 
 
 def run(server, ledger, rounds, chance, longest, seconds):
+    hits = 0
     with server:
         for number in range(rounds):
             victim = chance.choice(["server", "engine"])
             wait = chance.uniform(0, longest)
             begun = time.monotonic()
-            attempts = one_round(server, ledger, number, victim, wait, seconds)
+            attempts, hit = one_round(server, ledger, number, victim, wait, seconds)
+            hits += hit
             print(f"round {number}: {victim} killed after {wait:.3f} s, charged {attempts or 'nobody'}, "
-                  f"{time.monotonic() - begun:.1f} s", flush=True)
+                  f"{'a task ran' if hit else 'nothing ran'}, {time.monotonic() - begun:.1f} s", flush=True)
         tasks, files = check_everything(server, ledger)
         print(f"{rounds} kills, {len(ledger.acknowledged)} tasks acknowledged, {tasks} stored, {files} pictures: all there once")
+    return hits
 
 
 def main():
@@ -181,9 +187,11 @@ def main():
     print(f"seed {options.seed}", flush=True)
     chance = random.Random(options.seed)
     # A task takes 10 steps of 20 ms: a moment between 0 and 0.8 s may hit each of the first tasks, a picture being stored, a commit.
-    run(Server(step_ms=20), Ledger("alpha", 10), options.rounds, chance, 0.8, 120)
+    hits = run(Server(step_ms=20), Ledger("alpha", 10), options.rounds, chance, 0.8, 120)
     if options.real_rounds:
-        run(RealServer(), Ledger("starter", 2), options.real_rounds, chance, 2.0, 300)
+        hits += run(RealServer(), Ledger("starter", 2), options.real_rounds, chance, 2.0, 300)
+    print(f"{hits} kills while a task ran")
+    assert hits, "no kill hit a running task: this run has shown nothing about them"
 
 
 if __name__ == "__main__":
