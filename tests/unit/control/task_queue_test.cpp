@@ -18,6 +18,7 @@ private Q_SLOTS:
     void onlyTheAllowedChangesHappen();
     void aResultComesBack();
     void oneCommitForMany();
+    void aLostAnswerIsMendedByTheSameSubmission();
     void recoverChargesNothing();
     void releaseKeepsThePlace();
     void imageNames();
@@ -109,6 +110,21 @@ void TaskQueueTest::aResultComesBack()
     QVERIFY(record->body == Json({{"prompt", "a"}}));
     QCOMPARE(record->params["batch_size"].get<int>(), 2);
     QVERIFY(record->endedMs >= record->startedMs);
+}
+
+/// The commit went through and its answer was an error: the task is stored, and nobody waits for it. The client submits
+/// it again.
+void TaskQueueTest::aLostAnswerIsMendedByTheSameSubmission()
+{
+    QVERIFY(m_queue->insert({task("a")}).front()->isNew);
+    m_waiting.clear();
+    const auto again = m_queue->insert({task("a")}).front();
+    QVERIFY(again && !again->isNew);
+    QCOMPARE(m_waiting.front(), std::optional<std::string>("a"));
+    QCOMPARE(m_waiting.count("default"), 1);
+    QVERIFY(m_queue->claim("a").has_value());
+    QVERIFY(m_queue->insert({task("a")}).front().has_value());
+    QCOMPARE(m_waiting.count(), 0);
 }
 
 void TaskQueueTest::oneCommitForMany()
