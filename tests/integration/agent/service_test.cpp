@@ -1,6 +1,7 @@
 #include "tests/integration/agent/service_fixture.h"
 
 #include "core/base/ids.h"
+#include "core/storage/database.h"
 
 #include <QSignalSpy>
 #include <QTimer>
