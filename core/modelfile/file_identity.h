@@ -21,7 +21,11 @@ struct FileIdentity {
     bool operator==(const FileIdentity &) const = default;
 };
 
-/// Follows links. Errors  NotFound; UnusableFile for what is no regular file.
+/// Whether the folder holds a model_index.json: then it is one model, in parts.
+bool isModelFolder(const std::filesystem::path &path);
+
+/// Follows links. Of a model folder: its device and inode, the size of its files together and the last change.
+/// Errors  NotFound; UnusableFile for what is neither a regular file nor a model folder.
 Expected<FileIdentity> fileIdentity(const std::filesystem::path &path);
 
 }  // namespace sg

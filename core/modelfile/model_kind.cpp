@@ -1,9 +1,6 @@
 #include "core/modelfile/model_kind.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <utility>
 
 namespace sg {
@@ -30,7 +27,8 @@ constexpr std::array<std::pair<BaseFamily, std::string_view>, 5> kFamilyNames{{
     {BaseFamily::Other, "other"},
 }};
 
-BaseFamily familyOfContext(std::int64_t width) {
+BaseFamily familyOfContext(std::int64_t width)
+{
     switch (width) {
     case 768:
         return BaseFamily::Sd1;
@@ -45,20 +43,23 @@ BaseFamily familyOfContext(std::int64_t width) {
 }
 
 /// Last dimension of the first tensor whose name holds `part`; -1 when there is none.
-std::int64_t lastDimOf(const TensorIndex &index, std::string_view part) {
+std::int64_t lastDimOf(const TensorIndex &index, std::string_view part)
+{
     for (const auto &[name, tensor] : index.tensors())
         if (name.find(part) != std::string::npos && tensor.shape.size() >= 2) return tensor.shape[1];
     return -1;
 }
 
-bool hasPart(const TensorIndex &index, std::string_view part) {
+bool hasPart(const TensorIndex &index, std::string_view part)
+{
     for (const auto &[name, tensor] : index.tensors())
         if (name.find(part) != std::string::npos) return true;
     return false;
 }
 
 /// What the file says of itself, for tiny and unusual networks.
-BaseFamily familyOfMetadata(const TensorIndex &index) {
+BaseFamily familyOfMetadata(const TensorIndex &index)
+{
     for (const std::string_view key : {"modelspec.architecture", "ss_base_model_version", "ss_sd_model_name"}) {
         const std::string_view said = index.meta(key);
         if (said.empty()) continue;
@@ -74,17 +75,20 @@ BaseFamily familyOfMetadata(const TensorIndex &index) {
     return BaseFamily::Unknown;
 }
 
-BaseFamily familyOr(BaseFamily first, BaseFamily second) {
+BaseFamily familyOr(BaseFamily first, BaseFamily second)
+{
     return first != BaseFamily::Unknown ? first : second;
 }
 
-std::string contextWords(std::int64_t width) {
+std::string contextWords(std::int64_t width)
+{
     return width > 0 ? ", context of " + std::to_string(width) : std::string();
 }
 
 using Found = std::optional<ModelDescription>;
 
-Found later(const TensorIndex &index, std::string_view prefix) {
+Found later(const TensorIndex &index, std::string_view prefix)
+{
     const std::string p(prefix);
     if (index.hasPrefix(p + "joint_blocks."))
         return ModelDescription{ModelKind::Checkpoint, BaseFamily::Other, p + "joint_blocks: Stable Diffusion 3"};
@@ -93,7 +97,8 @@ Found later(const TensorIndex &index, std::string_view prefix) {
     return std::nullopt;
 }
 
-Found asCheckpoint(const TensorIndex &index) {
+Found asCheckpoint(const TensorIndex &index)
+{
     for (const std::string_view prefix : {"model.diffusion_model.", ""})
         if (Found found = later(index, prefix)) return found;
     if (!index.contains("model.diffusion_model.input_blocks.0.0.weight")) return std::nullopt;
@@ -114,7 +119,8 @@ Found asCheckpoint(const TensorIndex &index) {
     return ModelDescription{ModelKind::Checkpoint, familyOr(family, familyOfMetadata(index)), reason};
 }
 
-Found asControlNet(const TensorIndex &index) {
+Found asControlNet(const TensorIndex &index)
+{
     const std::int64_t context = lastDimOf(index, "attn2.to_k.weight");
     const BaseFamily family = familyOr(familyOfContext(context), familyOfMetadata(index));
     for (const std::string_view name : {"control_model.input_hint_block.0.weight", "input_hint_block.0.weight",
@@ -129,7 +135,8 @@ Found asControlNet(const TensorIndex &index) {
     return std::nullopt;
 }
 
-BaseFamily loraFamily(const TensorIndex &index) {
+BaseFamily loraFamily(const TensorIndex &index)
+{
     if (const BaseFamily said = familyOfMetadata(index); said != BaseFamily::Unknown) return said;
     if (index.hasPrefix("lora_te1_") || index.hasPrefix("lora_te2_") || index.hasPrefix("text_encoder_2."))
         return BaseFamily::Sdxl;
@@ -144,7 +151,8 @@ BaseFamily loraFamily(const TensorIndex &index) {
     return BaseFamily::Unknown;
 }
 
-Found asLora(const TensorIndex &index) {
+Found asLora(const TensorIndex &index)
+{
     for (const std::string_view part :
          {".lora_up.weight", ".lora_A.weight", ".lora.up.weight", "_lora.up.weight", ".lora_linear_layer.up.weight",
           ".hada_w1_a", ".lokr_w1", ".lokr_w2", ".on_input", ".oft_blocks", ".oft_diag", ".a1.weight", ".w_norm",
@@ -155,7 +163,8 @@ Found asLora(const TensorIndex &index) {
     return std::nullopt;
 }
 
-Found asVae(const TensorIndex &index) {
+Found asVae(const TensorIndex &index)
+{
     for (const std::string_view prefix : {"first_stage_model.", "vae.", ""}) {
         const std::string p(prefix);
         if (!index.contains(p + "encoder.conv_in.weight") && !index.contains(p + "decoder.conv_in.weight")) continue;
@@ -167,7 +176,8 @@ Found asVae(const TensorIndex &index) {
     return std::nullopt;
 }
 
-Found asTaesd(const TensorIndex &index) {
+Found asTaesd(const TensorIndex &index)
+{
     const bool whole = index.contains("decoder.layers.1.weight") || index.contains("taesd_decoder.1.weight") ||
                        index.contains("decoder.1.weight");
     const bool half = index.contains("3.conv.0.weight") && (index.rank("1.weight") == 4 || index.rank("0.weight") == 4);
@@ -176,7 +186,8 @@ Found asTaesd(const TensorIndex &index) {
                             whole ? "tiny decoder's layers by number" : "3.conv.0.weight"};
 }
 
-Found asUpscaler(const TensorIndex &index) {
+Found asUpscaler(const TensorIndex &index)
+{
     for (const std::string_view name :
          {"model.1.sub.0.RDB1.conv1.0.weight", "body.0.rdb1.conv1.weight", "RRDB_trunk.0.RDB1.conv1.weight",
           "layers.0.residual_group.blocks.0.norm1.weight", "params_ema.conv_first.weight"})
@@ -187,10 +198,13 @@ Found asUpscaler(const TensorIndex &index) {
     return std::nullopt;
 }
 
-Found asTextEncoder(const TensorIndex &index) {
-    for (const std::string_view prefix : {"text_model.encoder.layers.0.", "transformer.text_model.encoder.layers.0.",
-                                          "cond_stage_model.transformer.text_model.encoder.layers.0.",
-                                          "transformer.resblocks.0.", "text_projection.", "encoder.block.0.layer.0."})
+Found asTextEncoder(const TensorIndex &index)
+{
+    for (const std::string_view prefix :
+         {"text_model.encoder.layers.0.", "transformer.text_model.encoder.layers.0.",
+          "cond_stage_model.transformer.text_model.encoder.layers.0.",
+          "cond_stage_model.model.transformer.resblocks.0.", "conditioner.embedders.1.model.transformer.resblocks.0.",
+          "transformer.resblocks.0.", "text_projection.", "encoder.block.0.layer.0."})
         if (index.hasPrefix(prefix)) {
             const bool t5 = prefix.starts_with("encoder.block");
             const BaseFamily family = t5 ? BaseFamily::Other : familyOfMetadata(index);
@@ -199,22 +213,35 @@ Found asTextEncoder(const TensorIndex &index) {
     return std::nullopt;
 }
 
-Found asEmbedding(const TensorIndex &index) {
-    const auto made = [&](std::string_view name, BaseFamily family) {
+/// One vector (diffusers) or a row of them; -1 for anything else.
+std::int64_t vectorWidth(const TensorInfo &tensor)
+{
+    if (tensor.shape.size() == 1) return tensor.shape[0];
+    return tensor.shape.size() == 2 && tensor.shape[0] <= 75 ? tensor.shape[1] : -1;
+}
+
+Found asEmbedding(const TensorIndex &index)
+{
+    const auto made = [](std::string_view name, std::int64_t width, BaseFamily family) {
         return ModelDescription{ModelKind::Embedding, family,
-                                "vectors of " + std::to_string(index.dim(name, 1)) + " in " +
-                                    std::string(name.substr(0, 80))};
+                                "vectors of " + std::to_string(width) + " in " + std::string(name.substr(0, 80))};
     };
-    if (index.rank("clip_l") == 2 && index.rank("clip_g") == 2) return made("clip_l", BaseFamily::Sdxl);
-    if (index.rank("emb_params") == 2) return made("emb_params", familyOfContext(index.dim("emb_params", 1)));
-    for (const auto &[name, tensor] : index.tensors())
-        if ((name.starts_with("string_to_param.") || index.tensors().size() == 1) && tensor.shape.size() == 2 &&
-            tensor.shape[0] <= 75 && familyOfContext(tensor.shape[1]) != BaseFamily::Unknown)
-            return made(name, familyOfContext(tensor.shape[1]));
+    for (const auto &[first, second] : {std::pair("clip_l", "clip_g"), std::pair("text_encoders_0", "text_encoders_1")})
+        if (index.rank(first) == 2 && index.rank(second) == 2)
+            return made(first, index.dim(first, 1), BaseFamily::Sdxl);
+    if (index.rank("emb_params") == 2)
+        return made("emb_params", index.dim("emb_params", 1), familyOfContext(index.dim("emb_params", 1)));
+    for (const auto &[name, tensor] : index.tensors()) {
+        const std::int64_t width = vectorWidth(tensor);
+        if ((name.starts_with("string_to_param.") || index.tensors().size() == 1) &&
+            familyOfContext(width) != BaseFamily::Unknown)
+            return made(name, width, familyOfContext(width));
+    }
     return std::nullopt;
 }
 
-Found asHypernetwork(const TensorIndex &index) {
+Found asHypernetwork(const TensorIndex &index)
+{
     for (const std::string_view width : {"320", "640", "768", "1024", "1280"})
         for (const std::string_view half : {".0.linear.0.weight", ".0.linear1.weight"}) {
             const std::string name = std::string(width) + std::string(half);
@@ -224,7 +251,8 @@ Found asHypernetwork(const TensorIndex &index) {
 }
 
 /// Networks without what makes a checkpoint usable here, so that the reason can say what it is.
-Found asBareUnet(const TensorIndex &index) {
+Found asBareUnet(const TensorIndex &index)
+{
     if (index.contains("input_blocks.0.0.weight"))
         return ModelDescription{ModelKind::Unknown, familyOfContext(lastDimOf(index, "attn2.to_k.weight")),
                                 "a UNet alone, without text encoder and VAE"};
@@ -236,31 +264,36 @@ Found asBareUnet(const TensorIndex &index) {
 
 }  // namespace
 
-std::string_view modelKindName(ModelKind kind) {
+std::string_view modelKindName(ModelKind kind)
+{
     for (const auto &[known, name] : kKindNames)
         if (known == kind) return name;
     return "unknown";
 }
 
-ModelKind modelKindFromName(std::string_view name) {
+ModelKind modelKindFromName(std::string_view name)
+{
     for (const auto &[kind, known] : kKindNames)
         if (known == name) return kind;
     return ModelKind::Unknown;
 }
 
-std::string_view familyName(BaseFamily family) {
+std::string_view familyName(BaseFamily family)
+{
     for (const auto &[known, name] : kFamilyNames)
         if (known == family) return name;
     return "unknown";
 }
 
-BaseFamily familyFromName(std::string_view name) {
+BaseFamily familyFromName(std::string_view name)
+{
     for (const auto &[family, known] : kFamilyNames)
         if (known == name) return family;
     return BaseFamily::Unknown;
 }
 
-ModelDescription describeModel(const TensorIndex &index) {
+ModelDescription describeModel(const TensorIndex &index)
+{
     if (index.tensors().empty()) return {ModelKind::Unknown, BaseFamily::Unknown, "no tensors"};
     // A checkpoint contains a VAE and a text encoder, a ControlNet half a UNet: the larger thing is asked for first.
     for (const auto &as : {asCheckpoint, asControlNet, asLora, asVae, asTaesd, asUpscaler, asTextEncoder, asEmbedding,
@@ -268,24 +301,6 @@ ModelDescription describeModel(const TensorIndex &index) {
         if (Found found = as(index)) return std::move(*found);
     return {ModelKind::Unknown, BaseFamily::Unknown,
             "no known names, the first is " + index.tensors().begin()->first.substr(0, 120)};
-}
-
-ModelFormat modelFormat(std::string_view firstBytes) {
-    // torch.save: a zip archive; before torch 1.6: a pickle of protocol 2 that begins with its magic number.
-    if (firstBytes.starts_with(std::string_view("PK\x03\x04", 4)) || firstBytes.starts_with("\x80\x02") ||
-        firstBytes.starts_with("\x80\x04"))
-        if (firstBytes.size() < 9 || firstBytes[8] != '{') return ModelFormat::Pickle;
-    if (firstBytes.size() >= 9 && firstBytes[8] == '{') return ModelFormat::Safetensors;
-    return ModelFormat::Unknown;
-}
-
-Expected<ModelFormat> modelFormat(const std::filesystem::path &path) {
-    if (const Expected<FileIdentity> regular = fileIdentity(path); !regular) return Unexpected{regular.error()};
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(ErrorCode::UnusableFile, std::strerror(errno), path.string());
-    std::array<char, 16> bytes{};
-    file.read(bytes.data(), bytes.size());
-    return modelFormat(std::string_view(bytes.data(), static_cast<std::size_t>(file.gcount())));
 }
 
 }  // namespace sg

@@ -2,7 +2,6 @@
 
 #include "core/modelfile/tensor_index.h"
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -41,15 +40,5 @@ struct ModelDescription {
 
 /// Tells from names and shapes what a file is; its own name and folder play no part.
 ModelDescription describeModel(const TensorIndex &index);
-
-/// The container, by its first bytes.
-enum class ModelFormat { Safetensors, Pickle, Unknown };
-inline constexpr std::string_view kPickleRefusal =
-    "is a Python pickle (.ckpt, .pt, .pth), which is not supported yet: convert it to safetensors";
-
-/// From the first 16 bytes (or fewer, in a shorter file).
-ModelFormat modelFormat(std::string_view firstBytes);
-/// Reads 16 bytes and no more. Errors  NotFound; UnusableFile for what cannot be read.
-Expected<ModelFormat> modelFormat(const std::filesystem::path &path);
 
 }  // namespace sg

@@ -1,16 +1,10 @@
 #include "core/modelfile/safetensors.h"
 
 #include "core/base/json.h"
-#include "core/modelfile/model_kind.h"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <string>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
 
 namespace sg {
@@ -21,44 +15,18 @@ constexpr std::size_t kMaxTensors = 200'000;
 constexpr std::size_t kMaxRank = 16;
 constexpr std::size_t kShownName = 120;
 
-Unexpected refuse(std::string rule) {
+Unexpected refuse(std::string rule)
+{
     return fail(ErrorCode::UnusableFile, std::move(rule));
 }
 
-Unexpected refuse(std::string_view tensor, std::string_view rule) {
+Unexpected refuse(std::string_view tensor, std::string_view rule)
+{
     return refuse("tensor \"" + std::string(tensor.substr(0, kShownName)) + "\": " + std::string(rule));
 }
 
-/// A descriptor that closes itself.
-class File {
-public:
-    explicit File(const std::filesystem::path &path)
-        : m_descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-    ~File() {
-        if (m_descriptor >= 0) ::close(m_descriptor);
-    }
-    File(const File &) = delete;
-    File &operator=(const File &) = delete;
-    bool isOpen() const { return m_descriptor >= 0; }
-    int descriptor() const { return m_descriptor; }
-
-    bool read(char *to, std::size_t count, std::uint64_t offset) const {
-        while (count > 0) {
-            const ssize_t got = ::pread(m_descriptor, to, count, static_cast<off_t>(offset));
-            if (got < 0 && errno == EINTR) continue;
-            if (got <= 0) return false;
-            to += got;
-            offset += static_cast<std::uint64_t>(got);
-            count -= static_cast<std::size_t>(got);
-        }
-        return true;
-    }
-
-private:
-    int m_descriptor;
-};
-
-Expected<TensorIndex::Metadata> readMetadata(const Json &json) {
+Expected<TensorIndex::Metadata> readMetadata(const Json &json)
+{
     if (!json.is_object()) return refuse("__metadata__ must be an object");
     TensorIndex::Metadata metadata;
     for (const auto &[key, value] : json.items()) {
@@ -68,7 +36,8 @@ Expected<TensorIndex::Metadata> readMetadata(const Json &json) {
     return metadata;
 }
 
-Expected<std::vector<std::int64_t>> readShape(std::string_view name, const Json &json) {
+Expected<std::vector<std::int64_t>> readShape(std::string_view name, const Json &json)
+{
     const auto it = json.find("shape");
     if (it == json.end() || !it->is_array()) return refuse(name, "needs a shape, an array");
     if (it->size() > kMaxRank) return refuse(name, "has more than " + std::to_string(kMaxRank) + " dimensions");
@@ -82,7 +51,8 @@ Expected<std::vector<std::int64_t>> readShape(std::string_view name, const Json 
 }
 
 /// Bytes that a tensor of this type and shape fills; 64-bit overflow and half-filled bytes are errors.
-Expected<std::uint64_t> neededBytes(std::string_view name, DType type, const std::vector<std::int64_t> &shape) {
+Expected<std::uint64_t> neededBytes(std::string_view name, DType type, const std::vector<std::int64_t> &shape)
+{
     std::uint64_t elements = 1;
     for (const std::int64_t size : shape)
         if (__builtin_mul_overflow(elements, static_cast<std::uint64_t>(size), &elements) ||
@@ -96,7 +66,8 @@ Expected<std::uint64_t> neededBytes(std::string_view name, DType type, const std
 }
 
 Expected<TensorInfo> readTensor(std::string_view name, const Json &json, std::uint64_t dataStart,
-                                std::uint64_t dataSize) {
+                                std::uint64_t dataSize)
+{
     if (!json.is_object()) return refuse(name, "must be an object");
     TensorInfo tensor;
     const auto type = json.find("dtype");
@@ -131,7 +102,8 @@ Expected<TensorInfo> readTensor(std::string_view name, const Json &json, std::ui
 }
 
 /// In file order every tensor begins where the last one ended, and the last ends with the file.
-Expected<void> checkContiguous(const TensorIndex::Tensors &tensors, std::uint64_t dataStart, std::uint64_t fileSize) {
+Expected<void> checkContiguous(const TensorIndex::Tensors &tensors, std::uint64_t dataStart, std::uint64_t fileSize)
+{
     std::vector<const TensorIndex::Tensors::value_type *> order;
     order.reserve(tensors.size());
     for (const auto &entry : tensors)
@@ -152,12 +124,8 @@ Expected<void> checkContiguous(const TensorIndex::Tensors &tensors, std::uint64_
     return {};
 }
 
-Unexpected withSubject(Error error, const std::filesystem::path &path) {
-    error.subject = path.string();
-    return Unexpected{std::move(error)};
-}
-
-Expected<std::uint64_t> headerLength(const std::array<char, kLengthBytes> &prefix, std::uint64_t fileSize) {
+Expected<std::uint64_t> headerLength(const std::array<char, kLengthBytes> &prefix, std::uint64_t fileSize)
+{
     std::uint64_t length = 0;
     for (std::size_t i = prefix.size(); i-- > 0;)
         length = length << 8 | static_cast<unsigned char>(prefix[i]);
@@ -172,7 +140,8 @@ Expected<std::uint64_t> headerLength(const std::array<char, kLengthBytes> &prefi
 
 }  // namespace
 
-Expected<TensorIndex> parseSafetensors(std::string_view header, std::uint64_t fileSize) {
+Expected<TensorIndex> parseSafetensors(std::string_view header, std::uint64_t fileSize)
+{
     if (header.size() > kMaxSafetensorsHeader) return refuse("the header is longer than 100,000,000 bytes");
     const std::uint64_t dataStart = kLengthBytes + header.size();
     if (fileSize < dataStart) return refuse("the header is longer than the file");
@@ -200,33 +169,29 @@ Expected<TensorIndex> parseSafetensors(std::string_view header, std::uint64_t fi
     return TensorIndex({}, fileSize, std::move(metadata), std::move(tensors));
 }
 
-Expected<TensorIndex> readSafetensors(const std::filesystem::path &path) {
-    const File file(path);
-    if (!file.isOpen()) {
-        const bool absent = errno == ENOENT || errno == ENOTDIR;
-        return fail(absent ? ErrorCode::NotFound : ErrorCode::UnusableFile, std::strerror(errno), path.string());
-    }
-    struct stat status {};
-    if (::fstat(file.descriptor(), &status) != 0 || !S_ISREG(status.st_mode))
-        return fail(ErrorCode::UnusableFile, "is not a regular file", path.string());
-    const FileIdentity identity = FileIdentity::from(status);
+Expected<TensorIndex> readSafetensors(const ByteSource &source)
+{
     std::array<char, kLengthBytes> prefix{};
-    if (identity.size < kLengthBytes + 2 || !file.read(prefix.data(), prefix.size(), 0))
-        return fail(ErrorCode::UnusableFile,
-                    "has " + std::to_string(identity.size) + " bytes: too short for safetensors", path.string());
-    const Expected<std::uint64_t> length = headerLength(prefix, identity.size);
-    if (!length) {
-        if (modelFormat({prefix.data(), prefix.size()}) == ModelFormat::Pickle)
-            return fail(ErrorCode::UnusableFile, std::string(kPickleRefusal), path.string());
-        return withSubject(length.error(), path);
+    if (source.size() < kLengthBytes + 2 || !source.read(prefix.data(), prefix.size(), 0))
+        return refuse("has " + std::to_string(source.size()) + " bytes: too short for safetensors");
+    const Expected<std::uint64_t> length = headerLength(prefix, source.size());
+    if (!length) return Unexpected{length.error()};
+    const Expected<std::string> header = source.text(kLengthBytes, *length);
+    if (!header) return refuse("the header " + header.error().message);
+    return parseSafetensors(*header, source.size());
+}
+
+Expected<TensorIndex> readSafetensors(const std::filesystem::path &path)
+{
+    const Expected<FileSource> file = FileSource::open(path);
+    if (!file) return Unexpected{file.error()};
+    Expected<TensorIndex> index = readSafetensors(*file);
+    if (!index) {
+        Error error = index.error();
+        error.subject = path.string();
+        return Unexpected{std::move(error)};
     }
-    std::string header(*length, '\0');
-    if (!file.read(header.data(), header.size(), kLengthBytes))
-        return fail(ErrorCode::UnusableFile, "the header could not be read: the file changed or the disk failed",
-                    path.string());
-    Expected<TensorIndex> index = parseSafetensors(header, identity.size);
-    if (!index) return withSubject(index.error(), path);
-    index->setSource(path.string(), identity);
+    index->setSource(path.string(), file->identity());
     return index;
 }
 

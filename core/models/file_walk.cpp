@@ -49,6 +49,8 @@ public:
         }
         if (S_ISREG(status.st_mode))
             add(root, std::filesystem::path(root).stem().string(), status);
+        else if (isModelFolder(root))
+            addFolder(root, std::filesystem::path(root).filename().string());
         else if (S_ISDIR(status.st_mode))
             folder(root, {}, status, 0);
         const auto byPath = [](const FoundFile &a, const FoundFile &b) { return a.path < b.path; };
@@ -63,6 +65,19 @@ private:
             return;
         }
         m_result.files.push_back({path, m_root, name, FileIdentity::from(status)});
+    }
+
+    /// A folder of diffusers is one model; what lies in it are its parts.
+    void addFolder(const std::string &path, const std::string &name)
+    {
+        struct stat status {};
+        const Expected<FileIdentity> identity = fileIdentity(path);
+        if (!identity || ::stat(path.c_str(), &status) != 0 || !isPlainText(path)) {
+            m_result.notes.push_back("a model folder below " + m_root + " was passed over");
+            return;
+        }
+        if (m_seen.emplace(status.st_dev, status.st_ino).second)
+            m_result.files.push_back({path, m_root, name, *identity});
     }
 
     void folder(const std::string &path, const std::string &below, const struct stat &status, int depth)
@@ -97,7 +112,9 @@ private:
                 m_result.notes.push_back(entry.string() + ": " + std::strerror(errno));
             return;
         }
-        if (S_ISDIR(status.st_mode))
+        if (S_ISDIR(status.st_mode) && isModelFolder(entry))
+            addFolder(entry.string(), below + leaf);
+        else if (S_ISDIR(status.st_mode))
             folder(entry.string(), below + leaf + "/", status, depth + 1);
         else if (S_ISREG(status.st_mode) && mayBeModel(entry))
             add(entry.string(), below + entry.stem().string(), status);

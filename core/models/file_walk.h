@@ -9,7 +9,7 @@
 
 namespace sg {
 
-/// A file that may be a model, by its extension.
+/// A file that may be a model, by its extension; or a folder of diffusers, which is one model.
 struct FoundFile {
     std::string path;  ///< absolute
     std::string root;  ///< the folder (or file) of the list that led to it

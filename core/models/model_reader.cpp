@@ -1,7 +1,8 @@
 #include "core/models/model_reader.h"
 
+#include "core/modelfile/key_dialect.h"
+#include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
-#include "core/modelfile/safetensors.h"
 
 #include <charconv>
 #include <utility>
@@ -49,18 +50,28 @@ ModelRecord unusable(ModelRecord record, std::string reason)
     return record;
 }
 
+/// A UNet alone is recognised, and of no use in the list of checkpoints.
+ModelDescription describe(const TensorIndex &index)
+{
+    ModelDescription description = describeModel(index);
+    const bool alone = !index.hasPrefix("first_stage_model.") && !index.hasPrefix("cond_stage_model.") &&
+                       !index.hasPrefix("conditioner.");
+    if (description.kind == ModelKind::Checkpoint && description.family != BaseFamily::Other && alone) {
+        description.kind = ModelKind::Unknown;
+        description.reason = "a UNet alone, without text encoder and VAE (" + description.reason + ")";
+    }
+    return description;
+}
+
 }  // namespace
 
-ModelRecord readModelFile(const std::string &path)
+ModelRecord readModelRecord(const std::string &path)
 {
     ModelRecord record;
     record.path = path;
-    const Expected<ModelFormat> format = modelFormat(std::filesystem::path(path));
-    if (!format) return unusable(std::move(record), format.error().message);
-    if (*format == ModelFormat::Pickle) return unusable(std::move(record), std::string(kPickleRefusal));
-    const Expected<TensorIndex> index = readSafetensors(path);
+    const Expected<TensorIndex> index = readModelFile(path);
     if (!index) return unusable(std::move(record), index.error().message);
-    const ModelDescription description = describeModel(*index);
+    const ModelDescription description = describe(canonicalNames(*index));
     record.type = typeName(description.kind);
     record.family =
         description.family == BaseFamily::Unknown ? std::string() : std::string(familyName(description.family));

@@ -7,10 +7,10 @@
 namespace sg {
 
 /// Raised when the reader learns to tell more: what the database remembers of older readers is read again.
-inline constexpr int kModelReaderVersion = 1;
+inline constexpr int kModelReaderVersion = 2;
 
 /// What a file is, by its content: type, family, status ("unloaded" or "unusable" with the reason), title, description,
 /// native size. Name, hash and times are left as they are. Never fails: a file that cannot be read is unusable.
-ModelRecord readModelFile(const std::string &path);
+ModelRecord readModelRecord(const std::string &path);
 
 }  // namespace sg

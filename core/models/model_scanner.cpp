@@ -72,7 +72,7 @@ ListedModel ModelScanner::describe(const FoundFile &file, std::vector<CachedMode
         listed.record = known->record;
     } else {
         ++m_state.headersRead;
-        CachedModel model{file.identity, readModelFile(file.path)};
+        CachedModel model{file.identity, readModelRecord(file.path)};
         model.record.size = file.identity.size;
         model.record.modifiedMs = file.identity.modified / 1'000'000;
         model.record.registeredMs = m_cache->registeredMs(file.path).value_or(QDateTime::currentMSecsSinceEpoch());

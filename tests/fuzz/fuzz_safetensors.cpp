@@ -1,3 +1,5 @@
+#include "core/modelfile/key_dialect.h"
+#include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/safetensors.h"
 #include "tests/fuzz/require.h"
@@ -27,7 +29,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
             sum += tensor.bytes;
         }
         SG_REQUIRE(sum == bytes);
-        SG_REQUIRE(!sg::describeModel(*index).reason.empty());
+        const sg::TensorIndex named = sg::canonicalNames(*index, {.preferEma = true});
+        for (const auto &[name, tensor] : named.tensors())
+            SG_REQUIRE(!tensor.parts.empty() || tensor.offset + tensor.span() <= fileSize);
+        SG_REQUIRE(!sg::describeModel(*index).reason.empty() && !sg::describeModel(named).reason.empty());
     }
     sg::modelFormat(fuzzText(data, std::min<std::size_t>(size, 16)));
     return 0;

@@ -6,8 +6,14 @@
 import json
 import pathlib
 import struct
+import sys
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+MODELS = HERE.parent / "unit/modelfile"
+sys.path.insert(0, str(MODELS))
+import hostile  # noqa: E402
+
 PICTURES = HERE.parent / "unit/picture/files"
 
 
@@ -24,6 +30,21 @@ def header(**tensors):
     return json.dumps(tensors).encode()
 
 
+def torch_files():
+    return sorted((MODELS / "files").glob("*.pt"))
+
+
+def pickles():
+    """Those inside the torch files, and what hostile ones are made of."""
+    for path in torch_files():
+        if path.read_bytes().startswith(b"PK"):
+            with zipfile.ZipFile(path) as archive:
+                yield archive.read(f"{path.stem}/data.pkl")
+    yield hostile.GOOD
+    yield hostile.whole(hostile.call("os", "system", hostile.text("x")))
+    yield hostile.whole(b"]q\0h\0a")
+
+
 INFOTEXT = """a red (star:1.3), 8k
 Negative prompt: blurry
 Steps: 20, Sampler: DPM++ 2M Karras, Schedule type: Karras, CFG scale: 7.0, Seed: 5, Size: 128x192, Model hash: 0123456789, Model: "a, b", \
@@ -31,6 +52,10 @@ Variation seed: 3, Variation seed strength: 0.15, Eta: 0.5, Version: v1.10.1, Us
 PROMPT = """a (((house:1.3)) [on] a (hill:0.5), \\(sun\\), (((sky))). BREAK [from:to:0.5] [a|b] <lora:x:0.8> (x:1e999) (:2) AND \u661f \u00e9"""
 TARGETS = {
     "base64": [b"", b"QUJD", b"QQ==", b"QUI=", b"data:image/png;base64,QUJDREVG", b"QR==", b"Q?=="],
+    "diffusers_folder": [b'\0{"_class_name":"X","unet":["diffusers","Y"],"vae":[null,null]}', b'\0{"_class_name":"Flux","transformer":["a","b"]}',
+                         b'\1{"metadata":{"total_size":4},"weight_map":{"a":"s.safetensors"}}', b'\1{"weight_map":{"a":"../s.safetensors"}}',
+                         b'\2{"attention_head_dim":[5,10,20,20],"block_out_channels":[320,640,1280,1280],"norm_num_groups":32}',
+                         b'\2{"attention_head_dim":8,"num_attention_heads":null}', b'\3{"prediction_type":"v_prediction","rescale_betas_zero_snr":true}'],
     "frame": [frame({"type": "hello", "id": ""}), frame({"type": "image", "id": "t1", "index": 3}, b"payload" * 9),
               b"garbage" + frame({"type": "a", "id": "b"}) + b"\x16\0\0\0\xff\xff\xff\x7f{" + frame({"type": "c", "id": "d"}), frame({"type": 1})],
     "infotext": [INFOTEXT.encode(), b"just a prompt", b"p\nSteps: 4, CFG scale: 1, Seed: 7, Size: 64x64, Sampler: euler", b'ab: "x\\"y", cd: e, fg:'],
@@ -40,6 +65,7 @@ TARGETS = {
                            "stable_diffusion_model": "m"}).encode(),
                b'{"sampler_index":"Nope","unknown":[1],"steps":20.0,"hr_scale":2,"seed":null}', b"[]", b'{"width":2048,"height":2048,"batch_size":16,"n_iter":100}'],
     "picture": [path.read_bytes() for path in sorted(PICTURES.iterdir()) if path.suffix != ".py"],
+    "pickle": list(pickles()),
     "prompt": [PROMPT.encode(), b"(" * 64 + b"x", b"a, b, " * 40, b"cat " * 80 + b"," + b"cat " * 10, b"[|", b"[a:b:", b"BREAK BREAK"],
     "prompt_plan": [PROMPT.encode(), b"a [b:[c|d:e:.3]:12] AND [x||y]:0.5 # note\nz <lora:n:0.5:unet=1:dyn=3>", b"[" * 65 + b"x", b"[a|b|[c:d:3]|(e:1.2)] AND " * 9,
                     b"{2$$ and $$0.5::red|__a__|{x|y}} __b/c*__ \\{z|w\\} {-2$$p|q} {}", b"{__a__|{__b__|{__no__}}}", b"{1-3$$a|b|c|d}" * 30,
@@ -48,7 +74,17 @@ TARGETS = {
                     b"\0{}", b"\0" + header(a=tensor("U8", [0], 0, 0)), b"\x10" + header(a=tensor("F4", [32], 0, 16)),
                     b"\x10" + header(**{"model.diffusion_model.input_blocks.0.0.weight": tensor("F32", [1, 4, 1, 1], 0, 16)}),
                     b"\x10" + header(**{"lora_unet_x.lora_up.weight": tensor("BF16", [8], 0, 16)}),
+                    b"\0" + header(**{f"unet.{name}": tensor("F16", [0, 4, 3, 3], 0, 0) for name in (
+                        "conv_in.weight", "time_embedding.linear_1.weight", "down_blocks.0.resnets.0.norm1.weight", "down_blocks.1.attentions.0.x",
+                        "down_blocks.0.downsamplers.0.conv.bias", "up_blocks.0.upsamplers.0.conv.bias", "up_blocks.0.attentions.2.norm.bias")}),
+                    b"\0" + header(**{f"text_encoder_2.text_model.{name}": tensor("F16", [0, 1024], 0, 0) for name in (
+                        "embeddings.token_embedding.weight", "encoder.layers.0.self_attn.q_proj.weight", "encoder.layers.0.self_attn.k_proj.weight",
+                        "encoder.layers.0.self_attn.v_proj.weight", "encoder.layers.0.mlp.fc1.weight", "final_layer_norm.bias")},
+                                    **{"text_encoder_2.text_projection.weight": tensor("F16", [0, 7], 0, 0)}),
+                    b"\0" + header(**{"vae.decoder.conv_in.weight": tensor("F16", [0, 4, 3, 3], 0, 0), "vae.decoder.up_blocks.1.resnets.2.conv_shortcut.weight": tensor("F16", [0], 0, 0),
+                                      "vae.decoder.mid_block.attentions.0.to_out.0.weight": tensor("F16", [0, 4], 0, 0)}),
                     b"\x08" + header(a=tensor("F32", [4294967296, 4294967296], 0, 8))],
+    "torch_file": [path.read_bytes() for path in torch_files()] + [hostile.archive(hostile.GOOD), hostile.legacy(hostile.GOOD)],
     "tokenizer": ["a photo of a cat, don't 2026".encode(), "\u201cquotes\u201d \ufb01ne \uff21\uff22 e\u0301 \u03a3\u039f\u03a3 \u0130".encode(),
                   "\u661f\u304c\u306f\ud55c\uad6d \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940 \U0001F468\u200d\U0001F469".encode(),
                   b"\x1b[31mred\x1b[0m <|endoftext|> <|startoftext|>", b"\xff\xfe\xe2\x82", b"a" * 300, "\u0301\u0323".encode() * 30],

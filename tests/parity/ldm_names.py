@@ -1,4 +1,4 @@
-"""Names of a Stable Diffusion 1 single file (LDM's), from diffusers' and transformers' modules.
+"""Names of a Stable Diffusion single file (LDM's), from diffusers' and transformers' modules.
 
 Used by the scripts that make parity data and tests/data/sd15_keys.txt. Works on any number of levels, blocks and transformers.
 """
@@ -15,6 +15,7 @@ def _unet_modules(unet):
     """diffusers' module name -> (LDM's, whether it is a residual block)."""
     names = {"conv_in": "input_blocks.0.0", "time_embedding.linear_1": "time_embed.0",
              "time_embedding.linear_2": "time_embed.2", "conv_norm_out": "out.0", "conv_out": "out.2"}
+    names.update({"add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"})
     blocks = {"mid_block.resnets.0": "middle_block.0", "mid_block.resnets.1": "middle_block.2"}
     names["mid_block.attentions.0"] = "middle_block.1"
     number = 1

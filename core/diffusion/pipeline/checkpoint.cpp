@@ -1,7 +1,8 @@
 #include "core/diffusion/pipeline/checkpoint.h"
 
 #include "core/diffusion/nn/bind.h"
-#include "core/modelfile/safetensors.h"
+#include "core/modelfile/key_dialect.h"
+#include "core/modelfile/model_file.h"
 
 #include <cstring>
 #include <utility>
@@ -40,7 +41,7 @@ void Checkpoint::requireUnchanged() const
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
                                            torch::ScalarType dtype, std::stop_token stop)
 {
-    const TensorIndex index = orThrow(readSafetensors(path));
+    const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
     auto made = std::make_shared<Checkpoint>();
     made->config = CheckpointConfig::detect(index);
     nn::WeightSource source{index, {}, device, dtype, stop};

@@ -33,7 +33,7 @@ struct Checkpoint {
     void requireUnchanged() const;
 };
 
-/// Reads a safetensors checkpoint. On the CPU give float32: it computes in nothing else.
+/// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing else.
 /// Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
 /// Errors  throws Failure: NotFound, UnusableFile (which rule, which key), ModelChanged, Cancelled.
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,

@@ -196,6 +196,31 @@ SG_CASE(float32LiesInTheFile)
     model->requireUnchanged();
 }
 
+// Containers and dialects change nothing: torch files, old and new, and a diffusers folder with shards hold the same
+// weights as the single file.
+SG_CASE(everyContainerGivesTheSameWeights)
+{
+    const auto wanted = sg::loadCheckpoint(kTiny, torch::kCPU, torch::kFloat32);
+    const std::string formats = std::string(SG_SOURCE_DIR) + "/tests/unit/diffusion/formats/";
+    for (const char *name : {"zip.ckpt", "legacy.ckpt", "folder"}) {
+        const auto given = sg::loadCheckpoint(formats + name, torch::kCPU, torch::kFloat32);
+        CHECK(given->warnings.empty());
+        CHECK(given->config.unet.heads == wanted->config.unet.heads && given->config.vae.normGroups == 2);
+        CHECK(given->config.latentScale == wanted->config.latentScale && given->bytes == wanted->bytes);
+        const auto same = [&](const torch::nn::Module &a, const torch::nn::Module &b) {
+            const auto one = a.named_parameters(), other = b.named_parameters();
+            CHECK(one.size() == other.size() && one.size() > 0);
+            for (const auto &entry : one)
+                if (!torch::equal(entry.value(), other[entry.key()]))
+                    sg::test::failed(__FILE__, __LINE__, std::string(name) + ": " + entry.key() + " differs");
+        };
+        same(*given->text, *wanted->text);
+        same(*given->unet, *wanted->unet);
+        same(*given->vae, *wanted->vae);
+        given->requireUnchanged();
+    }
+}
+
 SG_CASE(missingKeysAreNamed)
 {
     const Changed file([](sg::Json &header, std::size_t) {

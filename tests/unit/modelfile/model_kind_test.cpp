@@ -1,3 +1,4 @@
+#include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/safetensors.h"
 
@@ -84,6 +85,11 @@ void otherRows()
     row("embedding", indexOf({{"emb_params", {4, 768}}}), "embedding", "sd1");
     row("embedding of another name", indexOf({{"<my-cat>", {1, 768}}}), "embedding", "sd1");
     row("embedding for SDXL", indexOf({{"clip_l", {2, 768}}, {"clip_g", {2, 1280}}}), "embedding", "sdxl");
+    row("embedding of diffusers", indexOf({{"<my-cat>", {1024}}}), "embedding", "sd2");
+    row("embedding for SDXL, two encoders", indexOf({{"text_encoders_0", {2, 768}}, {"text_encoders_1", {2, 1280}}}),
+        "embedding", "sdxl");
+    row("ViT-H alone", indexOf({{"cond_stage_model.model.transformer.resblocks.0.ln_1.weight", {1024}}}), "textEncoder",
+        "unknown");
     row("ControlNet",
         indexOf({{"control_model.input_hint_block.0.weight", {16, 3, 3, 3}},
                  {"control_model.zero_convs.0.0.weight", {320, 320, 1, 1}}}),
@@ -167,8 +173,10 @@ void ModelKindTest::formats_data()
     QTest::newRow("safetensors") << QByteArray("\x40\0\0\0\0\0\0\0{\"a\"", 12)
                                  << static_cast<int>(ModelFormat::Safetensors);
     QTest::newRow("zip") << QByteArray("PK\x03\x04\x00\x00\x08\x08\x00\x00", 10)
-                         << static_cast<int>(ModelFormat::Pickle);
-    QTest::newRow("pickle 2") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c", 7) << static_cast<int>(ModelFormat::Pickle);
+                         << static_cast<int>(ModelFormat::TorchZip);
+    QTest::newRow("pickle 2") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c", 7)
+                              << static_cast<int>(ModelFormat::TorchLegacy);
+    QTest::newRow("GGUF") << QByteArray("GGUF\3\0\0\0", 8) << static_cast<int>(ModelFormat::Gguf);
     QTest::newRow("length that looks like a pickle")
         << QByteArray("\x80\x02\0\0\0\0\0\0{", 9) << static_cast<int>(ModelFormat::Safetensors);
     QTest::newRow("text") << QByteArray("hello, world, hello") << static_cast<int>(ModelFormat::Unknown);

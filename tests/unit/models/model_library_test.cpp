@@ -22,6 +22,7 @@ private Q_SLOTS:
     void twoThousandFiles();
     void whatIsNoPlainFile();
     void brokenFilesSayWhy();
+    void everyContainerIsListed();
     void aReplacedFileIsReadAgain();
     void aVanishedFileLeavesTheList();
     void hashesInTheBackground();
@@ -162,6 +163,32 @@ void ModelLibraryTest::brokenFilesSayWhy()
     }
     QVERIFY(library.find("old")->reason.find("pickle") != std::string::npos);
     QCOMPARE(library.find("whole")->status, std::string("unloaded"));
+}
+
+void ModelLibraryTest::everyContainerIsListed()
+{
+    const fs::path source = SG_SOURCE_DIR;
+    const fs::path formats = source / "tests/unit/diffusion/formats";
+    fs::create_directories(models() / "checkpoints");
+    fs::copy(formats / "folder", models() / "checkpoints/v1.5", fs::copy_options::recursive);
+    fs::copy_file(formats / "zip.ckpt", models() / "checkpoints/new.ckpt");
+    fs::copy_file(formats / "legacy.ckpt", models() / "checkpoints/old.pt");
+    fs::copy_file(source / "tests/unit/modelfile/files/embedding.pt", models() / "cat.pt");
+    ModelLibrary library(database());
+    QVERIFY(add(library, models()).has_value());
+    QCOMPARE(library.models().size(), 4u);
+    for (const char *name : {"checkpoints/v1.5", "checkpoints/new", "checkpoints/old"}) {
+        const std::optional<ModelRecord> record = library.find(name, "stableDiffusion");
+        QVERIFY2(record.has_value(), name);
+        QVERIFY2(record->status == "unloaded" && record->family == "sd1", record->reason.c_str());
+        QVERIFY(record->size > 100'000);
+    }
+    QCOMPARE(library.find("cat", "embedding")->family, std::string("sd1"));
+    QVERIFY(rescan(library));
+    QCOMPARE(library.lastScan().headersRead, 0);
+    std::ofstream(models() / "checkpoints/v1.5/unet/config.json") << "{}";
+    QVERIFY(rescan(library));
+    QCOMPARE(library.lastScan().headersRead, 1);
 }
 
 void ModelLibraryTest::aReplacedFileIsReadAgain()
