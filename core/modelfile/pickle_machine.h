@@ -49,7 +49,7 @@ private:
     bool sizes(Ref value, const char *what, std::vector<std::int64_t> &out);
     bool checkPlace(const PickledTensor &tensor, std::uint64_t elements);
 
-    // pickle_machine.cpp: values
+    // pickle_values.cpp: values and limits
     bool refuse(std::string rule);
     bool number(std::size_t bytes, std::uint64_t &value);
     bool line(std::string_view &text);
