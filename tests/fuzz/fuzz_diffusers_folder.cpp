@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -14,6 +15,12 @@ namespace fs = std::filesystem;
 
 // A folder with one part in one shard, in a place of its own that goes with the process.
 struct Folder {
+    // What the input may stand in for.
+    const std::array<std::pair<const char *, const char *>, 4> whole{
+        {{"model_index.json", "{\"_class_name\":\"X\",\"unet\":[\"diffusers\",\"Y\"]}"},
+         {"unet/diffusion_pytorch_model.safetensors.index.json", "{\"weight_map\":{\"a\":\"s.safetensors\"}}"},
+         {"unet/config.json", "{}"},
+         {"scheduler/scheduler_config.json", "{}"}}};
     fs::path path;
     Folder()
     {
@@ -22,19 +29,13 @@ struct Folder {
         path = made;
         fs::create_directories(path / "unet");
         fs::create_directories(path / "scheduler");
-        reset();
-    }
-    ~Folder() { fs::remove_all(path); }
-    void reset() const
-    {
-        write("model_index.json", "{\"_class_name\":\"X\",\"unet\":[\"diffusers\",\"Y\"]}");
-        write("unet/diffusion_pytorch_model.safetensors.index.json", "{\"weight_map\":{\"a\":\"s.safetensors\"}}");
-        write("unet/config.json", "{}");
-        write("scheduler/scheduler_config.json", "{}");
+        for (const auto &[name, text] : whole)
+            write(name, text);
         const std::string header = "{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}";
         write("unet/s.safetensors",
               std::string(1, static_cast<char>(header.size())) + std::string(7, '\0') + header + "1234");
     }
+    ~Folder() { fs::remove_all(path); }
     void write(const std::string &name, std::string_view text) const
     {
         std::ofstream(path / name, std::ios::binary | std::ios::trunc) << text;
@@ -48,11 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
     static const Folder folder;
     if (size == 0) return 0;
-    constexpr std::array kNames{"model_index.json", "unet/diffusion_pytorch_model.safetensors.index.json",
-                                "unet/config.json", "scheduler/scheduler_config.json"};
-    folder.write(kNames[data[0] % kNames.size()], fuzzText(data + 1, size - 1));
+    const auto &[name, whole] = folder.whole[data[0] % folder.whole.size()];
+    folder.write(name, fuzzText(data + 1, size - 1));
     const auto index = sg::readDiffusersFolder(folder.path);
-    folder.reset();
+    folder.write(name, whole);
     if (!index) {
         SG_REQUIRE(index.error().code == sg::ErrorCode::UnusableFile && !index.error().message.empty());
         return 0;
