@@ -24,7 +24,10 @@ struct Folder {
     fs::path path;
     Folder()
     {
-        std::string made = (fs::temp_directory_path() / "sg-fuzz-folder-XXXXXX").string();
+        // In memory where there is such a place: each input is a file that is written anew.
+        const fs::path memory = "/dev/shm";
+        const fs::path place = fs::is_directory(memory) ? memory : fs::temp_directory_path();
+        std::string made = (place / "sg-fuzz-folder-XXXXXX").string();
         if (!::mkdtemp(made.data())) std::abort();
         path = made;
         fs::create_directories(path / "unet");
