@@ -272,6 +272,102 @@
         <source>Exponential</source>
         <translation>指数</translation>
     </message>
+    <message>
+        <source>Emphasis</source>
+        <translation>强调</translation>
+    </message>
+    <message>
+        <source>What becomes of weights: Original keeps the mean, No norm does not, Ignore leaves them out, None reads brackets as text.</source>
+        <translation>如何处理权重：Original 保持均值，No norm 不保持，Ignore 忽略权重，None 把括号当作文字。</translation>
+    </message>
+    <message>
+        <source>Clip skip</source>
+        <translation>CLIP 跳层</translation>
+    </message>
+    <message>
+        <source>Which layer of the text encoder is read, counted from the last.</source>
+        <translation>读取文本编码器的第几层，从最后一层数起。</translation>
+    </message>
+    <message>
+        <source>Comma backtracking</source>
+        <translation>逗号回溯</translation>
+    </message>
+    <message>
+        <source>How many tokens before the end of a chunk a comma may be to move what follows it.</source>
+        <translation>逗号离一段末尾多少个词元以内时，其后的内容移到下一段。</translation>
+    </message>
+    <message>
+        <source>Equal lengths</source>
+        <translation>等长</translation>
+    </message>
+    <message>
+        <source>Fills the shorter of prompt and negative prompt up with empty chunks.</source>
+        <translation>用空段把提示词与负面提示词中较短的一个补齐。</translation>
+    </message>
+    <message>
+        <source>CFG rescale</source>
+        <translation>CFG 重缩放</translation>
+    </message>
+    <message>
+        <source>Takes back what strong guidance does to contrast; 0 switches it off.</source>
+        <translation>抵消强引导对对比度的影响；0 为关闭。</translation>
+    </message>
+    <message>
+        <source>Guidance from</source>
+        <translation>引导开始</translation>
+    </message>
+    <message>
+        <source>The share of the steps after which guidance begins.</source>
+        <translation>经过这一比例的步数之后开始引导。</translation>
+    </message>
+    <message>
+        <source>Guidance until</source>
+        <translation>引导结束</translation>
+    </message>
+    <message>
+        <source>The share of the steps after which guidance ends.</source>
+        <translation>经过这一比例的步数之后停止引导。</translation>
+    </message>
+    <message>
+        <source>Skip early guidance</source>
+        <translation>跳过早期引导</translation>
+    </message>
+    <message>
+        <source>No guidance in this share of the steps at the beginning.</source>
+        <translation>开头这一比例的步数不做引导。</translation>
+    </message>
+    <message>
+        <source>Negative guidance minimum sigma</source>
+        <translation>负面引导最小 sigma</translation>
+    </message>
+    <message>
+        <source>Below this noise level every second step goes without the negative prompt, which is faster.</source>
+        <translation>噪声低于此值时，每隔一步不使用负面提示词，速度更快。</translation>
+    </message>
+    <message>
+        <source>Minimum sigma for all steps</source>
+        <translation>最小 sigma 用于所有步</translation>
+    </message>
+    <message>
+        <source>Below that level every step goes without the negative prompt.</source>
+        <translation>低于该值时，每一步都不使用负面提示词。</translation>
+    </message>
+    <message>
+        <source>Original</source>
+        <translation>Original</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>None</translation>
+    </message>
+    <message>
+        <source>Ignore</source>
+        <translation>Ignore</translation>
+    </message>
+    <message>
+        <source>No norm</source>
+        <translation>No norm</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::GeneratePage</name>
@@ -904,6 +1000,10 @@
 </context>
 <context>
     <name>sg::ui::PromptEdit</name>
+    <message>
+        <source>This prompt cannot be read</source>
+        <translation>无法读取此提示词</translation>
+    </message>
     <message>
         <source>%1/%2 tokens</source>
         <translation>%1/%2 词元</translation>

@@ -37,6 +37,8 @@ void addDataOptions(QCommandLineParser &parser)
         {name("models"),
          name("A folder or file with models; may come several times. Without it, the models that came along."),
          name("path")});
+    parser.addOption(
+        {name("wildcards"), name("Folder of the files that __name__ in a prompt takes a line of."), name("folder")});
 }
 
 void addEngineOptions(QCommandLineParser &parser)
@@ -89,6 +91,7 @@ Expected<ServicesConfig> dataConfig(const QCommandLineParser &parser)
         config.modelFolders.push_back(whole.string());
     }
     if (config.modelFolders.empty()) config.modelFolders = bundledModelFolders();
+    config.wildcards = parser.value(name("wildcards")).toStdString();
     return config;
 }
 

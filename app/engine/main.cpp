@@ -25,10 +25,12 @@ struct Arguments {
     bool null = false;
     int nullStepMs = 0;
     sg::engine::BackendOptions torch;
+    std::string wildcards;
 };
 
-const char *const kUsage = "usage: serigraph-engine [--null [--null-step-ms N]] [--threads N] [--device cpu|cuda:N]\n"
-                           "Reads framed requests on stdin and writes framed events on stdout (docs/protocol.md).\n";
+const char *const kUsage =
+    "usage: serigraph-engine [--null [--null-step-ms N]] [--threads N] [--device cpu|cuda:N] [--wildcards DIR]\n"
+    "Reads framed requests on stdin and writes framed events on stdout (docs/protocol.md).\n";
 
 std::optional<int> number(std::string_view text)
 {
@@ -47,9 +49,14 @@ std::optional<std::string> parse(int count, char **words, Arguments &arguments)
             arguments.null = true;
             continue;
         }
-        if (word != "--null-step-ms" && word != "--threads" && word != "--device") return "unknown argument " + word;
+        if (word != "--null-step-ms" && word != "--threads" && word != "--device" && word != "--wildcards")
+            return "unknown argument " + word;
         if (++i == count) return word + " needs a value";
         const std::string value = words[i];
+        if (word == "--wildcards") {
+            arguments.wildcards = value;
+            continue;
+        }
         if (word == "--device") {
             if (value != "cpu" && (!value.starts_with("cuda:") || !number(value.substr(5))))
                 return "--device must be cpu or cuda:N";
@@ -105,5 +112,5 @@ int main(int count, char **words)
         if (!arguments.null) return sg::engine::loadTorchBackend(arguments.torch);
         return std::make_unique<sg::engine::NullBackend>(std::chrono::milliseconds(arguments.nullStepMs));
     };
-    return sg::engine::EngineServer(in, out, factory).run();
+    return sg::engine::EngineServer(in, out, factory, arguments.wildcards).run();
 }

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/engine/process_memory.h"
 #include "core/engine/task_sink.h"
+#include "core/text/wildcard_folder.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -23,8 +24,8 @@ constexpr std::chrono::seconds kPatience{5};
 
 }  // namespace
 
-EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory)
-    : m_inFd(inFd), m_wakeFd(eventfd(0, EFD_CLOEXEC)), m_factory(std::move(factory)),
+EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards)
+    : m_inFd(inFd), m_wakeFd(eventfd(0, EFD_CLOEXEC)), m_factory(std::move(factory)), m_wildcards(std::move(wildcards)),
       m_outbox(outFd, [this] { wakeReader(); })
 {
     if (m_wakeFd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -126,7 +127,8 @@ void EngineServer::handle(const Frame &frame)
 
 void EngineServer::generate(const Json &header, const std::string &id)
 {
-    Expected<GenerateMessage> message = parseGenerate(header);
+    WildcardFolder wildcards(m_wildcards);  // read anew for each task
+    Expected<GenerateMessage> message = parseGenerate(header, m_wildcards.empty() ? nullptr : &wildcards);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,7 @@ using BackendFactory = std::function<Expected<std::unique_ptr<Backend>>()>;
 /// Thread  run() reads; one thread of its own computes, one encodes pictures and writes.
 class EngineServer {
 public:
-    EngineServer(int inFd, int outFd, BackendFactory factory);
+    EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards = {});
     ~EngineServer();
     EngineServer(const EngineServer &) = delete;
     EngineServer &operator=(const EngineServer &) = delete;
@@ -58,6 +59,7 @@ private:
     int m_inFd;
     int m_wakeFd;
     BackendFactory m_factory;
+    std::filesystem::path m_wildcards;  // the folder; empty: none
     Outbox m_outbox;
     FrameReader m_reader;
     bool m_stopping = false;  // set by the reading thread, after which it reads no more

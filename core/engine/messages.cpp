@@ -1,6 +1,7 @@
 #include "core/engine/messages.h"
 
 #include "core/base/version.h"
+#include "core/text/prompt_plan.h"
 
 #include <unistd.h>
 
@@ -26,6 +27,50 @@ Expected<std::string> textField(const Json &object, const char *key, const std::
     return it->get<std::string>();
 }
 
+/// Two streams of choices from one seed.
+constexpr std::uint64_t kNegativeSalt = 0x6E65676174697665u;
+
+Expected<PromptPair> resolved(const GenerationRequest &request, std::int64_t image, WildcardSource *wildcards)
+{
+    const auto seed = static_cast<std::uint64_t>(request.imageSeed(image));
+    Expected<std::string> prompt = resolvePrompt(request.prompt, seed, wildcards);
+    if (!prompt) return Unexpected{prompt.error()};
+    Expected<std::string> negative = resolvePrompt(request.negativePrompt, seed ^ kNegativeSalt, wildcards);
+    if (!negative) {
+        Error error = negative.error();
+        error.subject = "negative_prompt";
+        return Unexpected{error};
+    }
+    return PromptPair{std::move(*prompt), std::move(*negative)};
+}
+
+/// Whether the network can be asked for it, before anything is computed.
+Expected<void> checkPlan(const PromptPair &prompts, std::int64_t steps)
+{
+    const Expected<PromptPlan> plan = planPrompt(prompts.prompt, {.steps = steps});
+    if (!plan) return Unexpected{plan.error()};
+    if (const Expected<std::vector<LoraTag>> tags = loraTags(plan->networks); !tags) return Unexpected{tags.error()};
+    const Expected<PromptPlan> negative = planNegativePrompt(prompts.negative, {.steps = steps});
+    if (!negative) return Unexpected{negative.error()};
+    return {};
+}
+
+Expected<void> resolvePrompts(GenerationRequest &request, WildcardSource *wildcards)
+{
+    std::vector<PromptPair> prompts;
+    const bool varies = hasVariants(request.prompt) || hasVariants(request.negativePrompt);
+    for (std::int64_t image = 0; image < (varies ? request.imageCount() : 1); ++image) {
+        Expected<PromptPair> one = resolved(request, image, wildcards);
+        if (!one) return Unexpected{one.error()};
+        if (Expected<void> sound = checkPlan(*one, request.steps); !sound) return sound;
+        prompts.push_back(std::move(*one));
+    }
+    request.prompt = prompts.front().prompt;
+    request.negativePrompt = prompts.front().negative;
+    if (varies) request.prompts = std::move(prompts);
+    return {};
+}
+
 }  // namespace
 
 Expected<ModelRef> parseModel(const Json &header)
@@ -49,7 +94,7 @@ Expected<ModelRef> parseModel(const Json &header)
     return model;
 }
 
-Expected<GenerateMessage> parseGenerate(const Json &header)
+Expected<GenerateMessage> parseGenerate(const Json &header, WildcardSource *wildcards)
 {
     GenerateMessage message;
     Expected<ModelRef> model = parseModel(header);
@@ -62,6 +107,8 @@ Expected<GenerateMessage> parseGenerate(const Json &header)
     message.values = std::move(parsed->values);
     resolveSeeds(message.values);
     message.request = GenerationRequest::from(message.values);
+    if (Expected<void> resolved = resolvePrompts(message.request, wildcards); !resolved)
+        return Unexpected{resolved.error()};
     if (const auto previews = header.find("previews"); previews != header.end()) {
         if (!previews->is_boolean())
             return fail(ErrorCode::InvalidArgument, "previews must be true or false", "previews");

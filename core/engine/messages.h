@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/engine/backend.h"
 #include "core/engine/devices.h"
+#include "core/text/prompt_template.h"
 
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@ namespace sg::engine {
 struct GenerateMessage {
     ModelRef model;
     ParamValues values;
-    GenerationRequest request;
+    GenerationRequest request;  ///< its prompts are resolved: no comments, variants or wildcards any more
     bool previews = true;
 };
 
@@ -22,9 +23,9 @@ struct GenerateMessage {
 /// Errors  InvalidArgument, subject = the field.
 Expected<ModelRef> parseModel(const Json &header);
 
-/// A generate request's fields; seeds of -1 are resolved here as well.
-/// Errors  InvalidArgument, subject = the field.
-Expected<GenerateMessage> parseGenerate(const Json &header);
+/// A generate request's fields; seeds of -1 are resolved here as well, and what the pictures' seeds decide in their
+/// prompts. Errors  InvalidArgument, subject = the field; those of resolvePrompt.
+Expected<GenerateMessage> parseGenerate(const Json &header, WildcardSource *wildcards = nullptr);
 
 /// The model's path of an unload request; nothing when all are meant.
 Expected<std::optional<std::string>> parseUnload(const Json &header);

@@ -15,6 +15,15 @@ std::string scheduleLabel(const GenerationRequest &request)
     return sampler && schedule && sampler->usesSchedule ? effectiveSchedule(*sampler, *schedule).label : std::string();
 }
 
+/// What the prompts were made from, where the seed decided something.
+std::vector<std::pair<std::string, std::string>> templates(const GenerateMessage &message)
+{
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto &[key, name] : {std::pair("prompt", "Template"), {"negative_prompt", "Negative Template"}})
+        if (const auto &text = message.values.get<std::string>(key); hasVariants(text)) pairs.emplace_back(name, text);
+    return pairs;
+}
+
 constexpr std::chrono::milliseconds kPreviewInterval{250};
 constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 
@@ -72,14 +81,19 @@ void TaskSink::image(std::int64_t index, Image picture)
 {
     ++m_images;
     const GenerationRequest &request = m_message.request;
-    std::string text = infotext({.values = m_message.values,
+    const PromptPair prompts = request.imagePrompts(index);
+    ParamValues values = m_message.values;
+    values.set("prompt", prompts.prompt);
+    values.set("negative_prompt", prompts.negative);
+    std::string text = infotext({.values = values,
                                  .table = ParamTable::textToImage(),
                                  .modelName = m_message.model.name,
                                  .modelHash = m_message.model.hash,
                                  .seed = request.imageSeed(index),
                                  .subseed = request.imageSubseed(index),
                                  .scheduleLabel = scheduleLabel(request),
-                                 .version = {}});
+                                 .version = {},
+                                 .extras = templates(m_message)});
     Json json = event("image", m_id);
     json["index"] = index;
     json["seed"] = request.imageSeed(index);

@@ -25,6 +25,16 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.batchSize = values.get<std::int64_t>("batch_size");
     request.iterations = values.get<std::int64_t>("n_iter");
     request.eta = values.get<double>("eta");
+    request.emphasis = values.get<std::string>("emphasis");
+    request.clipSkip = values.get<std::int64_t>("clip_skip");
+    request.commaBacktrack = values.get<std::int64_t>("comma_padding_backtrack");
+    request.cfgRescale = values.get<double>("cfg_rescale");
+    request.guidanceStart = values.get<double>("cfg_start");
+    request.guidanceEnd = values.get<double>("cfg_end");
+    request.skipEarlyCfg = values.get<double>("skip_early_cond");
+    request.sMinUncond = values.get<double>("s_min_uncond");
+    request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
+    request.padCondUncond = values.get<bool>("pad_cond_uncond");
     return request;
 }
 

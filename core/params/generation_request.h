@@ -4,8 +4,15 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sg {
+
+struct PromptPair {
+    std::string prompt;
+    std::string negative;
+    bool operator==(const PromptPair &) const = default;
+};
 
 /// The values of a text-to-image task under their C++ names: what the engine computes from.
 struct GenerationRequest {
@@ -25,11 +32,28 @@ struct GenerationRequest {
     std::int64_t iterations = 1;  ///< n_iter
     double eta = -1;              ///< noise added again at each step; below 0: the sampler's own (1 ancestral, 0 DDIM)
 
+    std::string emphasis = "Original";  ///< what becomes of weights: a name of core/text's Emphasis
+    std::int64_t clipSkip = 1;          ///< 1: the text encoder's last layer
+    std::int64_t commaBacktrack = 20;   ///< tokens
+    double cfgRescale = 0;
+    double guidanceStart = 0, guidanceEnd = 1;  ///< shares of the network's calls
+    double skipEarlyCfg = 0;
+    double sMinUncond = 0;
+    bool sMinUncondAll = false;
+    bool padCondUncond = false;
+    std::vector<PromptPair> prompts;  ///< of each picture, where they differ; otherwise empty
+
     std::int64_t imageCount() const { return batchSize * iterations; }
 
     /// The seeds of picture `index` of the whole task, as A1111 counts: a variation keeps the seed and moves the subseed.
     std::int64_t imageSeed(std::int64_t index) const { return subseedStrength == 0 ? seed + index : seed; }
     std::int64_t imageSubseed(std::int64_t index) const { return subseed + index; }
+
+    /// The prompts of picture `index` of the whole task.
+    PromptPair imagePrompts(std::int64_t index) const
+    {
+        return prompts.empty() ? PromptPair{prompt, negativePrompt} : prompts.at(static_cast<std::size_t>(index));
+    }
 
     /// From values that parseParams accepted.
     static GenerationRequest from(const ParamValues &values);

@@ -84,6 +84,10 @@ std::vector<ParamSpec> textToImageSpecs()
                          .defaultValue = value, .formValue = form, .minimum = min, .maximum = max, .step = step, .unit = {}, .choices = {},
                          .infotextKey = std::move(infotext)};
     };
+    const auto flag = [](std::string key, std::string label, std::string help, G group, std::string infotext) {
+        return ParamSpec{.key = std::move(key), .label = std::move(label), .help = std::move(help), .group = group, .type = T::Flag,
+                         .defaultValue = false, .formValue = false, .unit = {}, .choices = {}, .infotextKey = std::move(infotext)};
+    };
     const ParamLimits limits;
     const auto side = static_cast<double>(limits.side);
     return {
@@ -110,6 +114,21 @@ std::vector<ParamSpec> textToImageSpecs()
                 ""),
         number("eta", "Eta", "Noise added again at each step; -1 is the sampler's own: 1 for ancestral ones, 0 for DDIM.", G::Sampling, -1, -1, -1,
                1, 0.05, "Eta"),
+        choice("emphasis", "Emphasis", "What becomes of weights: Original keeps the mean, No norm does not, Ignore leaves them out, None reads brackets as text.",
+               G::Prompt, "Original", {"Original", "None", "Ignore", "No norm"}, "Emphasis"),
+        integer("clip_skip", "Clip skip", "Which layer of the text encoder is read, counted from the last.", G::Prompt, 1, 1, 1, 12, 1, "", "Clip skip"),
+        integer("comma_padding_backtrack", "Comma backtracking", "How many tokens before the end of a chunk a comma may be to move what follows it.",
+                G::Prompt, 20, 20, 0, 74, 1, "", "Comma backtracking"),
+        flag("pad_cond_uncond", "Equal lengths", "Fills the shorter of prompt and negative prompt up with empty chunks.", G::Prompt, "Pad conds"),
+        number("cfg_rescale", "CFG rescale", "Takes back what strong guidance does to contrast; 0 switches it off.", G::Sampling, 0, 0, 0, 1, 0.05,
+               "CFG rescale"),
+        number("cfg_start", "Guidance from", "The share of the steps after which guidance begins.", G::Sampling, 0, 0, 0, 1, 0.05, "CFG start"),
+        number("cfg_end", "Guidance until", "The share of the steps after which guidance ends.", G::Sampling, 1, 1, 0, 1, 0.05, "CFG end"),
+        number("skip_early_cond", "Skip early guidance", "No guidance in this share of the steps at the beginning.", G::Sampling, 0, 0, 0, 1, 0.05,
+               "Skip Early CFG"),
+        number("s_min_uncond", "Negative guidance minimum sigma", "Below this noise level every second step goes without the negative prompt, which is faster.",
+               G::Sampling, 0, 0, 0, 15, 0.1, "NGMS"),
+        flag("s_min_uncond_all", "Minimum sigma for all steps", "Below that level every step goes without the negative prompt.", G::Sampling, "NGMS all steps"),
     };
 }
 

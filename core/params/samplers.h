@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@ struct SamplerSpec {
     std::vector<std::string> aliases;  ///< "k_dpmpp_2m"
     std::string defaultSchedule;       ///< schedule's name when the request says Automatic; empty: uniform
     bool usesSchedule = true;          ///< false: the sampler has timesteps of its own (DDIM)
+    std::int64_t callsPerStep = 1;     ///< of the network, as prompts that change count them: 2 for second-order samplers
 };
 
 /// A noise schedule as clients see it.

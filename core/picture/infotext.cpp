@@ -82,6 +82,8 @@ public:
             fixed(key);
         for (const ParamSpec &spec : m_facts.table.specs())
             if (!spec.infotextKey.empty() && !isFixed(spec.infotextKey)) row(spec, false);
+        for (const auto &[key, value] : m_facts.extras)
+            pair(key, value);
         pair("Version", m_facts.version.empty() ? std::string("Serigraph ").append(version()) : m_facts.version);
         return std::move(m_line);
     }

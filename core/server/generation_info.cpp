@@ -55,7 +55,7 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     info["infotexts"] = task.infotexts;
     info["styles"] = Json::array();
     info["job_timestamp"] = jobTimestamp(task.startedMs > 0 ? task.startedMs : task.createdMs);
-    info["clip_skip"] = 1;
+    info["clip_skip"] = param("clip_skip");
     info["is_using_inpainting_conditioning"] = false;
     info["version"] = "Serigraph " + std::string(version());
     return info;

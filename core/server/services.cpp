@@ -91,6 +91,8 @@ Expected<void> Services::Private::startTasks()
     wanted.dataDir = config.dataDir;
     wanted.engineProgram = config.engineProgram;
     wanted.engineArguments = config.engineArguments;
+    const std::filesystem::path wildcards = config.wildcards.empty() ? config.dataDir / "wildcards" : config.wildcards;
+    wanted.engineArguments.insert(wanted.engineArguments.end(), {"--wildcards", wildcards.string()});
     wanted.table = &table;
     Expected<void> started;
     io->run([&] {

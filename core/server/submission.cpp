@@ -62,6 +62,19 @@ Expected<ModelRecord> chooseModel(const Json &body, const ParsedParams &parsed, 
     return fail(ErrorCode::NotFound, "there is no model yet", "sd_model_checkpoint");
 }
 
+/// A1111's settings for this one request count as fields where a row has their name.
+Json withOverrides(const Json &body, const ParamTable &table)
+{
+    const auto overrides = body.is_object() ? body.find("override_settings") : body.end();
+    if (overrides == body.end() || !overrides->is_object()) return body;
+    Json fields = body;
+    for (const auto &[name, value] : overrides->items()) {
+        const std::string key = name == "CLIP_stop_at_last_layers" ? "clip_skip" : name;
+        if (table.find(key) && !fields.contains(key)) fields[key] = value;
+    }
+    return fields;
+}
+
 }  // namespace
 
 Expected<NewTask> makeTextToImageTask(Json body, const SubmissionOptions &options, const ParamTable &table,
@@ -72,7 +85,8 @@ Expected<NewTask> makeTextToImageTask(Json body, const SubmissionOptions &option
                     "taskId");
     if (Expected<void> user = ObjectStore::checkPart(options.user); !user)
         return fail(ErrorCode::InvalidArgument, "username is not valid: " + user.error().message, "username");
-    Expected<ParsedParams> parsed = parseParams(body, table, options.strict ? ParseMode::Strict : ParseMode::Lenient);
+    Expected<ParsedParams> parsed =
+        parseParams(withOverrides(body, table), table, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};
     Expected<ModelRecord> model = chooseModel(body, *parsed, options, library, parsed->notes);
     if (!model) return Unexpected{model.error()};

@@ -233,6 +233,8 @@ void FormTest::tokensAreCounted()
     QCOMPARE(star.tokens, 11);
     QCOMPARE(star.capacity, 75);
     QCOMPARE(countPromptTokens(u"star "_s.repeated(76)).capacity, 150);
+    QCOMPARE(countPromptTokens(u"star AND a red star"_s).tokens, 3);
+    QVERIFY(countPromptTokens(u"["_s.repeated(65)).problem.contains(u"at character 65"_s));
     ParamModel model(ParamTable::textToImage());
     ParamForm form(model);
     model.set("prompt", std::string("a red star"));

@@ -101,6 +101,11 @@ void PromptEdit::count()
         [this, version](TokenCount count) {
             if (version != m_version || !m_counter) return;
             const QLocale locale;
+            if (!count.problem.isEmpty()) {
+                m_counter->setText(tr("This prompt cannot be read"));
+                m_counter->setToolTip(count.problem);
+                return;
+            }
             m_counter->setText(tr("%1/%2 tokens").arg(locale.toString(count.tokens), locale.toString(count.capacity)));
             m_counter->setToolTip(count.capacity > 75 ? tr("The prompt is read in %n part(s) of 75 tokens each.",
                                                            nullptr, count.capacity / 75)

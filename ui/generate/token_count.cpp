@@ -10,8 +10,9 @@ TokenCount countPromptTokens(const QString &prompt)
 {
     constexpr int kChunk = static_cast<int>(kChunkTokens);
     const Expected<std::int64_t> counted = countTokens(prompt.toStdString());
-    const int tokens = counted ? static_cast<int>(*counted) : static_cast<int>(kMaxPromptTokens);
-    return {tokens, std::max(1, (tokens + kChunk - 1) / kChunk) * kChunk};
+    if (!counted) return {0, kChunk, QString::fromStdString(counted.error().message)};
+    const int tokens = static_cast<int>(*counted);
+    return {tokens, std::max(1, (tokens + kChunk - 1) / kChunk) * kChunk, {}};
 }
 
 }  // namespace sg::ui

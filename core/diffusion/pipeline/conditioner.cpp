@@ -1,15 +1,12 @@
 #include "core/diffusion/pipeline/conditioner.h"
 
-#include "core/text/prompt_chunks.h"
-
 #include <algorithm>
-#include <iterator>
-#include <vector>
+#include <utility>
 
 namespace sg {
 namespace {
 
-constexpr std::size_t kRemembered = 8;
+constexpr std::size_t kRemembered = 16;
 constexpr std::int64_t kClipVocabulary = 49408;
 
 void requireClipTokens(const Checkpoint &checkpoint)
@@ -22,43 +19,119 @@ void requireClipTokens(const Checkpoint &checkpoint)
                    {}}};
 }
 
-torch::Tensor encodeChunk(Checkpoint &checkpoint, const PromptChunk &chunk)
+bool isPlain(const PromptChunk &chunk)
 {
-    std::vector<std::int64_t> ids(chunk.tokens.begin(), chunk.tokens.end());
-    const torch::Tensor tokens = torch::tensor(ids, torch::kLong).unsqueeze(0).to(checkpoint.device);
-    const torch::Tensor z = checkpoint.text->forward(tokens).to(torch::kFloat);
-    const bool plain =
-        std::all_of(chunk.weights.begin(), chunk.weights.end(), [](float weight) { return weight == 1; });
-    if (plain) return z;
-    const std::vector<float> weights(chunk.weights.begin(), chunk.weights.end());
-    return applyEmphasis(z, torch::tensor(weights, torch::kFloat).to(checkpoint.device));
+    return std::all_of(chunk.weights.begin(), chunk.weights.end(), [](float weight) { return weight == 1; });
+}
+
+bool sameSchedule(const PromptSchedule &a, const PromptSchedule &b)
+{
+    return a.texts == b.texts && a.entries == b.entries;
 }
 
 }  // namespace
 
-torch::Tensor applyEmphasis(const torch::Tensor &z, const torch::Tensor &weights)
+ScheduledEmbedding::ScheduledEmbedding(Checkpoint &checkpoint, PromptSchedule schedule, const TextOptions &options)
+    : m_checkpoint(checkpoint), m_schedule(std::move(schedule)), m_options(options)
 {
-    const torch::Tensor weighted = z * weights.view({1, -1, 1});
-    return weighted * (z.mean() / weighted.mean());
+    std::size_t most = 0;
+    for (const std::string &text : m_schedule.texts) {
+        Expected<PromptChunks> chunks =
+            chunkPrompt(text, {.emphasis = options.emphasis, .commaBacktrack = options.commaBacktrack});
+        if (!chunks) throw Failure{chunks.error()};
+        m_weighed = m_weighed || !std::all_of(chunks->chunks.begin(), chunks->chunks.end(), isPlain);
+        most = std::max(most, chunks->chunks.size());
+        m_chunks.push_back(std::move(chunks->chunks));
+    }
+    for (std::vector<PromptChunk> &chunks : m_chunks)
+        chunks.resize(most);
+    m_encoded.resize(m_chunks.size());
+    m_made.resize(m_chunks.size());
 }
 
-torch::Tensor Conditioner::embed(Checkpoint &checkpoint, const std::string &prompt)
+const PromptEmbedding &ScheduledEmbedding::of(std::size_t text)
 {
-    const auto known =
-        std::find_if(m_recent.begin(), m_recent.end(), [&](const Entry &entry) { return entry.prompt == prompt; });
+    if (m_made[text].context.defined()) return m_made[text];
+    if (m_weighed) {
+        // The mean that emphasis keeps is that of all texts.
+        for (std::size_t i = 0; i < m_chunks.size(); ++i)
+            encode(i);
+        for (std::size_t i = 0; i < m_chunks.front().size(); ++i)
+            weigh(i);
+    }
+    for (std::size_t i = 0; i < m_chunks.size(); ++i) {
+        if (!m_weighed && i != text) continue;
+        encode(i);
+        std::vector<torch::Tensor> rows;
+        for (const Chunk &chunk : m_encoded[i])
+            rows.push_back(torch::cat(chunk.columns, 2));
+        m_made[i] = {torch::cat(rows, 1), m_encoded[i].front().pooled};
+        m_encoded[i].clear();
+    }
+    return m_made[text];
+}
+
+void ScheduledEmbedding::encode(std::size_t text)
+{
+    if (!m_encoded[text].empty()) return;
+    for (const PromptChunk &chunk : m_chunks[text])
+        m_encoded[text].push_back(encodeChunk(chunk));
+}
+
+ScheduledEmbedding::Chunk ScheduledEmbedding::encodeChunk(const PromptChunk &chunk)
+{
+    const std::vector<std::int64_t> ids(chunk.tokens.begin(), chunk.tokens.end());
+    const torch::Tensor tokens = torch::tensor(ids, torch::kLong).unsqueeze(0).to(m_checkpoint.device);
+    const std::int64_t skip = std::min(m_options.clipSkip, m_checkpoint.config.text.layers + 1);
+    return {{m_checkpoint.text->forward(tokens, skip).to(torch::kFloat)}, {}};
+}
+
+torch::Tensor ScheduledEmbedding::weightsOf(const PromptChunk &chunk) const
+{
+    const std::vector<float> weights(chunk.weights.begin(), chunk.weights.end());
+    return torch::tensor(weights, torch::kFloat).to(m_checkpoint.device);
+}
+
+/// Weighs chunk number `chunk` of all texts, for each text encoder by itself.
+void ScheduledEmbedding::weigh(std::size_t chunk)
+{
+    std::vector<double> times(m_chunks.size());
+    for (const PromptSchedule::Entry &entry : m_schedule.entries)
+        times[entry.text] += 1;
+    for (std::size_t column = 0; column < m_encoded.front()[chunk].columns.size(); ++column) {
+        torch::Tensor before = torch::zeros({}, torch::kDouble), after = before.clone();
+        for (std::size_t text = 0; text < m_chunks.size(); ++text) {
+            torch::Tensor &z = m_encoded[text][chunk].columns[column];
+            before += z.mean().to(torch::kDouble).cpu() * times[text];
+            z = z * weightsOf(m_chunks[text][chunk]).view({1, -1, 1});
+            after += z.mean().to(torch::kDouble).cpu() * times[text];
+        }
+        if (m_options.emphasis != Emphasis::Original) continue;
+        const double ratio = (before / after).item<double>();
+        for (std::size_t text = 0; text < m_chunks.size(); ++text)
+            m_encoded[text][chunk].columns[column] *= static_cast<float>(ratio);
+    }
+}
+
+PromptEmbedding Conditioner::embed(Checkpoint &checkpoint, const std::string &prompt, const TextOptions &options)
+{
+    return embed(checkpoint, PromptSchedule{{prompt}, {{1, 0}}}, options)->of(0);
+}
+
+std::shared_ptr<ScheduledEmbedding> Conditioner::embed(Checkpoint &checkpoint, const PromptSchedule &schedule,
+                                                       const TextOptions &options)
+{
+    const auto known = std::find_if(m_recent.begin(), m_recent.end(), [&](const auto &made) {
+        return made->options() == options && sameSchedule(made->schedule(), schedule);
+    });
     if (known != m_recent.end()) {
         m_recent.splice(m_recent.begin(), m_recent, known);
-        return m_recent.front().embedding;
+        return m_recent.front();
     }
     requireClipTokens(checkpoint);
-    const Expected<PromptChunks> chunks = chunkPrompt(prompt);
-    if (!chunks) throw Failure{chunks.error()};
-    std::vector<torch::Tensor> parts;
-    for (const PromptChunk &chunk : chunks->chunks)
-        parts.push_back(encodeChunk(checkpoint, chunk));
-    m_recent.push_front({prompt, torch::cat(parts, 1)});
+    m_recent.push_front(std::make_shared<ScheduledEmbedding>(checkpoint, schedule, options));
     if (m_recent.size() > kRemembered) m_recent.pop_back();
-    return m_recent.front().embedding;
+    return m_recent.front();
 }
 
 }  // namespace sg

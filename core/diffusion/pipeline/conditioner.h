@@ -1,33 +1,87 @@
 #pragma once
 
 #include "core/diffusion/pipeline/checkpoint.h"
+#include "core/text/prompt.h"
+#include "core/text/prompt_chunks.h"
+#include "core/text/prompt_schedule.h"
 
 #include <torch/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace sg {
 
-/// Turns prompts into what the UNet reads, as A1111 does with emphasis "Original". Remembers the last prompts.
+/// What a prompt is for the network.
+/// Shapes  context [1, 77 * chunks, width]; pooled [1, P], of the first chunk, undefined where the family has none;
+///         both float32, on the checkpoint's device.
+struct PromptEmbedding {
+    torch::Tensor context;
+    torch::Tensor pooled;
+};
+
+/// How texts are read. A clip skip of more layers than there are takes the first layer's input.
+struct TextOptions {
+    Emphasis emphasis = Emphasis::Original;
+    std::size_t commaBacktrack = 20;
+    std::int64_t clipSkip = 1;
+    bool operator==(const TextOptions &) const = default;
+};
+
+/// The texts of one schedule as the network reads them, each encoded when it is first asked for. As in A1111 all have
+/// the chunks of the longest, and emphasis "Original" keeps the mean over all of them, each counted as often as the
+/// schedule names it. Uses the checkpoint that it was made with. Thread  the one that uses the checkpoint.
+class ScheduledEmbedding {
+public:
+    /// Errors  throws Failure: those of chunkPrompt.
+    ScheduledEmbedding(Checkpoint &checkpoint, PromptSchedule schedule, const TextOptions &options);
+
+    const PromptSchedule &schedule() const { return m_schedule; }
+    const TextOptions &options() const { return m_options; }
+    /// The embedding of schedule().texts[text]. Errors  throws what the network throws.
+    const PromptEmbedding &of(std::size_t text);
+
+private:
+    /// What the text encoders make of one chunk: columns [1, 77, width] of each.
+    struct Chunk {
+        std::vector<torch::Tensor> columns;
+        torch::Tensor pooled;
+    };
+    void encode(std::size_t text);
+    Chunk encodeChunk(const PromptChunk &chunk);
+    void weigh(std::size_t chunk);
+    torch::Tensor weightsOf(const PromptChunk &chunk) const;
+
+    Checkpoint &m_checkpoint;
+    PromptSchedule m_schedule;
+    TextOptions m_options;
+    std::vector<std::vector<PromptChunk>> m_chunks;  // of each text
+    std::vector<std::vector<Chunk>> m_encoded;       // as m_chunks; empty: not yet
+    std::vector<PromptEmbedding> m_made;             // of each text; undefined: not yet
+    bool m_weighed = false;                          // whether any weight differs from 1
+};
+
+/// Turns prompts into what the UNet reads, as A1111 does. Remembers the last ones.
 /// One belongs to one checkpoint. Thread  the one that uses the checkpoint.
 class Conditioner {
 public:
-    /// Shapes  [1, 77 * chunks, width], float32, on the checkpoint's device.
-    /// Errors  throws Failure: those of chunkPrompt; UnusableFile when the text encoder is not made for CLIP's tokens.
-    torch::Tensor embed(Checkpoint &checkpoint, const std::string &prompt);
+    /// A prompt as it stands, for all steps.
+    /// Errors  throws Failure: those of chunkPrompt; UnusableFile when a text encoder is not made for CLIP's tokens.
+    PromptEmbedding embed(Checkpoint &checkpoint, const std::string &prompt, const TextOptions &options = {});
+
+    /// A schedule, nothing of it encoded before it is asked for. Errors  as embed.
+    std::shared_ptr<ScheduledEmbedding> embed(Checkpoint &checkpoint, const PromptSchedule &schedule,
+                                              const TextOptions &options);
+
+    /// Forgets everything: the text encoders' weights have changed.
+    void forget() { m_recent.clear(); }
 
 private:
-    struct Entry {
-        std::string prompt;
-        torch::Tensor embedding;
-    };
-    std::list<Entry> m_recent;  // newest first
+    std::list<std::shared_ptr<ScheduledEmbedding>> m_recent;  // newest first
 };
-
-/// The text encoder's rows times their weights, brought back to the mean that they had before.
-/// Shapes  z [1, 77, width]; weights [77].
-torch::Tensor applyEmphasis(const torch::Tensor &z, const torch::Tensor &weights);
 
 }  // namespace sg

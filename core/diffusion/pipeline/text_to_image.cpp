@@ -1,6 +1,7 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
 #include "core/diffusion/pipeline/latent_image.h"
+#include "core/diffusion/pipeline/prompt_guidance.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/samplers.h"
@@ -51,15 +52,16 @@ private:
     torch::Tensor sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise);
     torch::Tensor sampleTimesteps(const sampling::GuidedModel &model, torch::Tensor x);
     sampling::NoiseSource noiseOfBatch() const;
+    sampling::Guidance guidanceOfBatch() const;
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
     void report(StepProgress progress);
 
     Checkpoint &m_checkpoint;
+    Conditioner &m_conditioner;
     const GenerationRequest &m_request;
     GenerationSink &m_sink;
     sampling::DiscreteSchedule m_levels;
-    sampling::Guidance m_guidance;
     std::vector<float> m_sigmas;   // of samplers that walk sigmas
     std::vector<int> m_timesteps;  // of the others
     sampling::SamplerContext m_context;
@@ -70,7 +72,7 @@ private:
 
 Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, GenerationSink &sink,
            std::stop_token stop)
-    : m_checkpoint(checkpoint), m_request(request), m_sink(sink)
+    : m_checkpoint(checkpoint), m_conditioner(conditioner), m_request(request), m_sink(sink)
 {
     const std::int64_t factor = checkpoint.config.latentFactor;
     for (const auto &[name, side] : {std::pair("width", request.width), std::pair("height", request.height)})
@@ -87,8 +89,6 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
     else
         m_timesteps = sampling::timestepsFor(steps, m_levels);
     m_steps = static_cast<std::int64_t>(m_sigmas.empty() ? m_timesteps.size() : m_sigmas.size()) - 1;
-    m_guidance = {conditioner.embed(checkpoint, request.prompt), conditioner.embed(checkpoint, request.negativePrompt),
-                  request.cfgScale};
     m_context.stop = std::move(stop);
     m_context.eta = request.eta;
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
@@ -106,17 +106,29 @@ sampling::NoiseSource Task::noiseOfBatch() const
             {m_checkpoint.config.latentChannels, m_request.height / factor, m_request.width / factor}};
 }
 
+sampling::Guidance Task::guidanceOfBatch() const
+{
+    std::vector<PromptPair> prompts;
+    for (std::int64_t i = 0; i < m_request.batchSize; ++i)
+        prompts.push_back(m_request.imagePrompts(m_firstImage + i));
+    const std::int64_t calls = m_request.steps * samplerOf(m_request).callsPerStep;
+    return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts, {.steps = calls},
+                          [](const PromptEmbedding &prompt, bool) {
+                              return sampling::Conditioning{prompt.context, {}, {}};
+                          });
+}
+
 void Task::run()
 {
     const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
-                                                  const torch::Tensor &context) {
-        return m_checkpoint.unet->forward(x, timesteps, context);
+                                                  const sampling::Conditioning &told) {
+        return m_checkpoint.unet->forward(x, timesteps, told.context);
     };
-    const sampling::GuidedModel model(network, m_levels, m_checkpoint.config.prediction, m_guidance,
-                                      m_checkpoint.dtype);
     for (std::int64_t iteration = 0; iteration < m_request.iterations; ++iteration) {
         m_firstImage = iteration * m_request.batchSize;
         m_checkpoint.requireUnchanged();
+        const sampling::GuidedModel model(network, m_levels, m_checkpoint.config.prediction, guidanceOfBatch(),
+                                          m_checkpoint.dtype);
         sampling::NoiseSource noise = noiseOfBatch();
         const torch::Tensor latents = sample(model, noise);
         requireFinite(latents, "in the latents");

@@ -159,13 +159,15 @@ def test_unknown_tasks():
 
 def test_a1111_text_to_image():
     body = {"prompt": "a cat", "sampler_index": "Euler a", "width": 64, "height": 64, "steps": 3, "seed": 5, "n_iter": 2, "enable_hr": False,
-            "override_settings": {"sd_model_checkpoint": "beta"}, "alwayson_scripts": {}, "script_args": [], "unknown_key": 1}
+            "override_settings": {"sd_model_checkpoint": "beta", "CLIP_stop_at_last_layers": 2, "emphasis": "No norm"}, "alwayson_scripts": {},
+            "script_args": [], "unknown_key": 1}
     reply = server.post("/sdapi/v1/txt2img", body)
     answer = reply.json()
     assert reply.status == 200 and len(answer["images"]) == 2, reply
     assert all(is_png(decode_image(image)) for image in answer["images"])
     info = json.loads(answer["info"])
     assert list(info) == INFO_KEYS and info["sd_model_name"] == "sub/beta" and info["sampler_name"] == "Euler a", info
+    assert info["clip_skip"] == 2 and "Clip skip: 2, " in info["infotexts"][0] and "Emphasis: No norm" in info["infotexts"][0], info
     assert answer["parameters"]["sampler_index"] == "Euler a" and answer["parameters"]["cfg_scale"] == 7
     assert server.post("/sdapi/v1/txt2img", {**body, "send_images": False}).json()["images"] == []
     bad = server.post("/sdapi/v1/txt2img", {**body, "steps": -1})

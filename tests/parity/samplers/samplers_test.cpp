@@ -38,9 +38,9 @@ torch::Tensor epsModel(const torch::Tensor &x, int t)
     return 0.3 * torch::tanh(x) + 0.1 * x + t / 2000.0;
 }
 
-torch::Tensor network(const torch::Tensor &x, const torch::Tensor &t, const torch::Tensor &context)
+torch::Tensor network(const torch::Tensor &x, const torch::Tensor &t, const Conditioning &told)
 {
-    return torch::tanh(x) * context.mean({1, 2}).view({-1, 1, 1, 1}) + t.view({-1, 1, 1, 1}) / 1000 + 0.1 * x;
+    return torch::tanh(x) * told.context.mean({1, 2}).view({-1, 1, 1, 1}) + t.view({-1, 1, 1, 1}) / 1000 + 0.1 * x;
 }
 
 std::string number(double value)
@@ -185,13 +185,15 @@ SG_CASE(guidance)
             for (const auto &[name, other] : {std::pair("same", "guide.unwanted"), {"longer", "guide.longer"}})
                 for (const double scale : {1.0, 7.5}) {
                     int calls = 0;
-                    const NoiseNetwork counted = [&](const auto &x, const auto &t, const auto &context) {
+                    const NoiseNetwork counted = [&](const auto &x, const auto &t, const Conditioning &told) {
                         ++calls;
-                        CHECK(t.numel() == 1 && x.size(0) == context.size(0));
-                        return network(x, t, context);
+                        CHECK(t.numel() == 1 && x.size(0) == told.context.size(0));
+                        return network(x, t, told);
                     };
                     const GuidedModel model(counted, levels, prediction,
-                                            {data().at("guide.wanted"), data().at(other), scale}, torch::kFloat);
+                                            {Conditioning{data().at("guide.wanted"), {}, {}},
+                                             Conditioning{data().at(other), {}, {}}, scale},
+                                            torch::kFloat);
                     const torch::Tensor made = model.x0(data().at("guide.x") * sigma, sigma);
                     const std::string key =
                         "guide." + std::string(kind) + "." + sigmaText + "." + name + "." + number(scale);
@@ -203,7 +205,8 @@ SG_CASE(guidance)
 SG_CASE(timestep_guidance_is_the_same_noise)
 {
     const DiscreteSchedule levels;
-    const Guidance words{data().at("guide.wanted"), data().at("guide.unwanted"), 7.5};
+    const Guidance words{Conditioning{data().at("guide.wanted"), {}, {}},
+                         Conditioning{data().at("guide.unwanted"), {}, {}}, 7.5};
     const int t = 500;
     const float alpha = levels.alphaCumprod(t);
     const torch::Tensor &x = data().at("guide.x");

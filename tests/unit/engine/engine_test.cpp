@@ -87,6 +87,28 @@ SG_CASE(a_wrong_message_names_the_field)
     CHECK(parseUnload({{"model", {{"path", "/m"}}}}).value() == "/m");
 }
 
+SG_CASE(prompts_are_resolved_for_each_picture)
+{
+    Json header = generateHeader();
+    header["params"]["prompt"] = "a {red|green|blue|white|black} star # of mine";
+    header["params"]["negative_prompt"] = "# nothing";
+    const GenerateMessage message = *parseGenerate(header);
+    CHECK(message.request.prompts.size() == 4 && message.request.prompt == message.request.prompts[0].prompt);
+    for (std::int64_t i = 0; i < 4; ++i) {
+        const PromptPair prompts = message.request.imagePrompts(i);
+        const auto seed = static_cast<std::uint64_t>(message.request.imageSeed(i));
+        CHECK(prompts.prompt == resolvePrompt(header["params"]["prompt"].get<std::string>(), seed, nullptr).value());
+        CHECK(prompts.prompt.find_first_of("{|}#") == std::string::npos && prompts.negative == "\n");
+    }
+    CHECK(message.values.get<std::string>("prompt").find('{') != std::string::npos);  // the template is kept
+    for (const std::string &prompt : {std::string("__colour__"), std::string(65, '['), std::string("<lora:a:x>")}) {
+        header["params"]["prompt"] = prompt;
+        CHECK(parseGenerate(header).error().subject == "prompt");
+    }
+    header["params"]["prompt"] = "[a:b:0.5] <lora:a:1> AND c";
+    CHECK(parseGenerate(header)->request.prompts.empty());
+}
+
 SG_CASE(the_null_backend_tells_every_step)
 {
     NullBackend backend{std::chrono::milliseconds(0)};

@@ -265,8 +265,8 @@ void ParamsTest::limitsCapRowsAndDefaults()
 void ParamsTest::aNewRowReachesEverything()
 {
     ParamTable more = table();
-    more.add({.key = "clip_skip",
-              .label = "Clip skip",
+    more.add({.key = "layer_skip",
+              .label = "Token merging ratio",
               .help = "How many layers are left out.",
               .group = ParamGroup::Model,
               .type = ParamType::Integer,
@@ -276,14 +276,14 @@ void ParamsTest::aNewRowReachesEverything()
               .maximum = 12,
               .unit = {},
               .choices = {},
-              .infotextKey = "Clip skip"});
-    const Expected<ParsedParams> parsed = parseField("clip_skip", 2, more);
+              .infotextKey = "Token merging ratio"});
+    const Expected<ParsedParams> parsed = parseField("layer_skip", 2, more);
     QVERIFY(parsed.has_value());
-    QVERIFY(parsed->values.toJson(more)["clip_skip"] == 2);
-    QVERIFY(namesField(parseField("clip_skip", 13, more), "clip_skip"));
-    QVERIFY(ParamValues::defaults(more).toJson(more)["clip_skip"] == 1);
-    QVERIFY(!table().find("clip_skip"));
-    QVERIFY(!parseField("clip_skip", 2));
+    QVERIFY(parsed->values.toJson(more)["layer_skip"] == 2);
+    QVERIFY(namesField(parseField("layer_skip", 13, more), "layer_skip"));
+    QVERIFY(ParamValues::defaults(more).toJson(more)["layer_skip"] == 1);
+    QVERIFY(!table().find("layer_skip"));
+    QVERIFY(!parseField("layer_skip", 2));
 }
 
 void ParamsTest::jsonRoundTrip()

@@ -68,6 +68,9 @@ void InfotextTest::emptyParts()
 {
     const ParamValues made = values();
     const std::string text = infotext({made, table(), "", "", 1, 1, "", ""});
+    const InfotextFacts more{made, table(), "", "", 1, 1, "", "v", {{"Template", "a {b|c}, d"}}};
+    QVERIFY(infotext(more).ends_with(", Template: \"a {b|c}, d\", Version: v"));
+    QCOMPARE(parseInfotext(infotext(more), table())->value("Template"), std::string_view("a {b|c}, d"));
     QVERIFY(text.starts_with("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Version: Serigraph "));
     const ParamValues negative = values({{"negative_prompt", "n"}});
     QVERIFY(infotext({negative, table(), "", "", 1, 1, "", ""}).starts_with("Negative prompt: n\nSteps: "));
@@ -112,8 +115,8 @@ void InfotextTest::quoting()
 void InfotextTest::aNewRowIsWritten()
 {
     ParamTable more = table();
-    more.add({.key = "clip_skip",
-              .label = "Clip skip",
+    more.add({.key = "layer_skip",
+              .label = "Token merging ratio",
               .help = "Layers left out.",
               .group = ParamGroup::Model,
               .type = ParamType::Integer,
@@ -123,7 +126,7 @@ void InfotextTest::aNewRowIsWritten()
               .maximum = 12,
               .unit = {},
               .choices = {},
-              .infotextKey = "Clip skip"});
+              .infotextKey = "Token merging ratio"});
     more.add({.key = "tint",
               .label = "Tint",
               .help = "A colour.",
@@ -145,13 +148,13 @@ void InfotextTest::aNewRowIsWritten()
               .unit = {},
               .choices = {},
               .infotextKey = "Twice"});
-    const ParamValues made = parseParams({{"clip_skip", 2}, {"tint", "red, blue"}, {"twice", true}}, more)->values;
+    const ParamValues made = parseParams({{"layer_skip", 2}, {"tint", "red, blue"}, {"twice", true}}, more)->values;
     const std::string text = infotext({made, more, "m", "", 1, 1, "", "v"});
     QCOMPARE(text,
-             std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, Clip skip: 2, "
+             std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, Token merging ratio: 2, "
                          "Tint: \"red, blue\", Twice: True, Version: v"));
     const Expected<ParsedInfotext> parsed = parseInfotext(text, more);
-    QVERIFY(parsed->params["clip_skip"] == 2 && parsed->params["tint"] == "red, blue" &&
+    QVERIFY(parsed->params["layer_skip"] == 2 && parsed->params["tint"] == "red, blue" &&
             parsed->params["twice"] == true);
     const ParamValues plain = parseParams(Json::object(), more)->values;
     QVERIFY(infotext({plain, more, "m", "", 1, 1, "", "v"}).find("Tint") == std::string::npos);

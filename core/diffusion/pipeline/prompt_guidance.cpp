@@ -1,0 +1,80 @@
+#include "core/diffusion/pipeline/prompt_guidance.h"
+
+#include "core/text/prompt_plan.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace sg {
+namespace {
+
+TextOptions textOptions(const GenerationRequest &request)
+{
+    return {emphasisFromName(request.emphasis), static_cast<std::size_t>(request.commaBacktrack), request.clipSkip};
+}
+
+class WordsMaker {
+public:
+    WordsMaker(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const Dress &dress)
+        : m_checkpoint(checkpoint), m_conditioner(conditioner), m_options(textOptions(request)), m_dress(dress)
+    {
+    }
+
+    std::vector<sampling::Words::Part> make(const Expected<PromptPlan> &plan, bool wanted)
+    {
+        if (!plan) throw Failure{plan.error()};
+        std::vector<sampling::Words::Part> parts;
+        for (const PromptPlan::Part &part : plan->parts)
+            parts.push_back({part.weight, told(part.schedule, wanted)});
+        return parts;
+    }
+
+private:
+    std::function<sampling::Conditioning(std::int64_t)> told(const PromptSchedule &schedule, bool wanted)
+    {
+        const auto embedding = m_conditioner.embed(m_checkpoint, schedule, m_options);
+        const auto made = std::make_shared<std::vector<sampling::Conditioning>>(schedule.texts.size());
+        return [embedding, made, wanted, dress = m_dress](std::int64_t call) {
+            const std::size_t text = embedding->schedule().textAt(call);
+            sampling::Conditioning &known = (*made)[text];
+            if (!known.context.defined()) known = dress(embedding->of(text), wanted);
+            return known;
+        };
+    }
+
+    Checkpoint &m_checkpoint;
+    Conditioner &m_conditioner;
+    TextOptions m_options;
+    const Dress &m_dress;
+};
+
+}  // namespace
+
+sampling::Guidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                                  const std::vector<PromptPair> &pictures, const ScheduleSteps &steps,
+                                  const Dress &dress)
+{
+    sampling::Guidance guidance;
+    guidance.scale = request.cfgScale;
+    sampling::GuidanceOptions &options = guidance.options;
+    options.calls = steps.hiresSteps > 0 ? steps.hiresSteps : steps.steps;
+    options.rescale = request.cfgRescale;
+    options.from = request.guidanceStart;
+    options.until = request.guidanceEnd;
+    options.skipEarly = request.skipEarlyCfg;
+    options.sMinUncond = request.sMinUncond;
+    options.everyCall = request.sMinUncondAll;
+    if (request.padCondUncond) options.empty = conditioner.embed(checkpoint, "", textOptions(request)).context;
+    const bool same =
+        std::all_of(pictures.begin(), pictures.end(), [&](const auto &one) { return one == pictures[0]; });
+    WordsMaker maker(checkpoint, conditioner, request, dress);
+    for (std::size_t i = 0; i < (same ? 1 : pictures.size()); ++i) {
+        guidance.wanted.pictures.push_back(maker.make(planPrompt(pictures[i].prompt, steps), /*wanted=*/true));
+        guidance.unwanted.pictures.push_back(
+            maker.make(planNegativePrompt(pictures[i].negative, steps), /*wanted=*/false));
+    }
+    return guidance;
+}
+
+}  // namespace sg
