@@ -24,7 +24,19 @@ using namespace Qt::Literals::StringLiterals;
 
 constexpr std::array kGroupOrder{ParamGroup::Model, ParamGroup::Sampling, ParamGroup::Size, ParamGroup::Seed,
                                  ParamGroup::Batch};
-constexpr std::array<std::string_view, 3> kRarelyUsed{"eta", "subseed", "subseed_strength"};
+constexpr std::array<std::string_view, 13> kRarelyUsed{"eta",
+                                                       "subseed",
+                                                       "subseed_strength",
+                                                       "emphasis",
+                                                       "clip_skip",
+                                                       "comma_padding_backtrack",
+                                                       "pad_cond_uncond",
+                                                       "cfg_rescale",
+                                                       "cfg_start",
+                                                       "cfg_end",
+                                                       "skip_early_cond",
+                                                       "s_min_uncond",
+                                                       "s_min_uncond_all"};
 
 bool rarelyUsed(const ParamSpec &spec)
 {
