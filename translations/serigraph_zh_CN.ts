@@ -273,6 +273,14 @@
         <translation>指数</translation>
     </message>
     <message>
+        <source>Styles</source>
+        <translation>风格</translation>
+    </message>
+    <message>
+        <source>Names of styles to put around the prompts, joined by commas.</source>
+        <translation>套在提示词上的风格名称，以逗号分隔。</translation>
+    </message>
+    <message>
         <source>Emphasis</source>
         <translation>强调</translation>
     </message>

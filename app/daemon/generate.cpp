@@ -38,6 +38,7 @@ struct ParamOption {
 constexpr ParamOption kParams[] = {
     {"prompt", "prompt", "What the picture shows."},
     {"negative", "negative_prompt", "What it should not show."},
+    {"styles", "styles", "Names of styles (styles.csv of the data folder), joined by commas."},
     {"sampler", "sampler_name", "Sampler, such as \"Euler a\"."},
     {"scheduler", "scheduler", "Schedule, such as Karras."},
     {"steps", "steps", "Steps."},
@@ -135,7 +136,7 @@ void GenerateRun::submit()
     if (!m_wish.body.contains("width") && model->nativeWidth > 0) m_wish.body["width"] = model->nativeWidth;
     if (!m_wish.body.contains("height") && model->nativeHeight > 0) m_wish.body["height"] = model->nativeHeight;
     Expected<NewTask> task = server::makeTextToImageTask(
-        m_wish.body, {.taskId = {}, .strict = true, .fallbackModel = {}}, m_services.table(), library);
+        m_wish.body, {.taskId = {}, .strict = true, .stylesFile = m_services.stylesFile(), .fallbackModel = {}}, m_services.table(), library);
     if (!task) return finish(task.error().code == ErrorCode::UnusableFile ? kExitModel : kExitUsage, task.error());
     TaskService &tasks = m_services.tasks();
     m_task.id = task->id;

@@ -105,6 +105,19 @@ Json toJson(const ParamValue &value)
     return std::visit([](const auto &held) { return Json(held); }, value);
 }
 
+namespace {
+
+/// A1111's list of names, one a line; what is no text is no name.
+std::string linesOf(const Json &list)
+{
+    std::string lines;
+    for (const Json &entry : list)
+        if (entry.is_string()) lines += entry.get<std::string>() + "\n";
+    return lines;
+}
+
+}  // namespace
+
 Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
 {
     ParamValue value;
@@ -113,6 +126,7 @@ Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
     else if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) value = json.get<double>();
     else if (json.is_number_integer()) value = json.get<std::int64_t>();
     else if (json.is_number()) value = json.get<double>();
+    else if (spec.key == "styles" && json.is_array()) value = linesOf(json);
     else return fail(ErrorCode::InvalidArgument, spec.key + " must be a plain value", spec.key);
     if (spec.type == ParamType::Number && std::holds_alternative<std::int64_t>(value))
         value = static_cast<double>(std::get<std::int64_t>(value));

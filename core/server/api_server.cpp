@@ -34,6 +34,7 @@ public:
         context.listenerState = [this] { return listenerState(); };
         context.changeListener = [this](const Json &wanted) { return changeListener(wanted); };
         context.openApi = [this] { return document(); };
+        context.stylesFile = config.stylesFile;
         mountServerlessRoutes(router, context);
         mountFileRoutes(router, context);
         mountWebuiRoutes(router, context);

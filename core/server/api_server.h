@@ -23,6 +23,7 @@ namespace server {
 
 struct ApiServerConfig {
     std::filesystem::path optionsFile;
+    std::filesystem::path stylesFile = {};  ///< styles.csv
     ParamTable table;
     http::HttpLimits limits;
     bool listenPublic = false;

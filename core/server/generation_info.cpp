@@ -2,8 +2,12 @@
 
 #include "core/base/version.h"
 #include "core/models/model_library.h"
+#include "core/picture/infotext.h"
+#include "core/text/prompt_template.h"
 
 #include <QDateTime>
+
+#include <utility>
 
 namespace sg::server {
 namespace {
@@ -19,6 +23,21 @@ Json perImage(const std::vector<std::int64_t> &used, const Json &resolved)
     return used.empty() ? Json::array({resolved}) : Json(used);
 }
 
+/// The prompts of all pictures: the task's, or, where the seed decides something in them, those of the infotexts.
+std::pair<Json, Json> promptsOf(const TaskRecord &task, std::size_t images)
+{
+    const std::string prompt = task.params.value("prompt", std::string());
+    const std::string negative = task.params.value("negative_prompt", std::string());
+    Json prompts = Json(std::vector<Json>(images, prompt)), negatives = Json(std::vector<Json>(images, negative));
+    if (!hasVariants(prompt) && !hasVariants(negative)) return {prompts, negatives};
+    for (std::size_t i = 0; i < task.infotexts.size(); ++i)
+        if (const Expected<ParsedInfotext> parsed = parseInfotext(task.infotexts[i])) {
+            prompts[i] = parsed->prompt;
+            negatives[i] = parsed->negativePrompt;
+        }
+    return {prompts, negatives};
+}
+
 }  // namespace
 
 Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
@@ -29,10 +48,11 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     const Json subseeds = perImage(task.subseeds, param("subseed"));
     const auto model = library.find(task.model, "stableDiffusion");
     Json info = Json::object();
-    info["prompt"] = param("prompt");
-    info["all_prompts"] = Json(std::vector<Json>(images, param("prompt")));
-    info["negative_prompt"] = param("negative_prompt");
-    info["all_negative_prompts"] = Json(std::vector<Json>(images, param("negative_prompt")));
+    const auto [prompts, negatives] = promptsOf(task, images);
+    info["prompt"] = prompts.front();
+    info["all_prompts"] = prompts;
+    info["negative_prompt"] = negatives.front();
+    info["all_negative_prompts"] = negatives;
     info["seed"] = seeds.front();
     info["all_seeds"] = seeds;
     info["subseed"] = subseeds.front();

@@ -107,6 +107,7 @@ Expected<void> Services::Private::startApi(SignedLinks links)
     http.emplace("http");
     server::ApiServerConfig wanted;
     wanted.optionsFile = config.dataDir / "options.json";
+    wanted.stylesFile = config.dataDir / "styles.csv";
     wanted.table = table;
     wanted.limits = config.http;
     wanted.listenPublic = config.listenPublic;
@@ -193,6 +194,11 @@ ModelLibrary &Services::library()
 TaskService &Services::tasks()
 {
     return *d->tasks;
+}
+
+std::filesystem::path Services::stylesFile() const
+{
+    return d->config.dataDir / "styles.csv";
 }
 
 const ParamTable &Services::table() const

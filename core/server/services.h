@@ -56,9 +56,10 @@ public:
     std::string privateToken() const;  ///< sent as "Authorization: Bearer <token>" with every request to privateUrl()
     std::string publicUrl() const;     ///< of the listener for others as it is now; empty when off
 
-    ModelLibrary &library();          ///< after start()
-    TaskService &tasks();             ///< after start()
-    const ParamTable &table() const;  ///< with this server's limits
+    ModelLibrary &library();                   ///< after start()
+    TaskService &tasks();                      ///< after start()
+    std::filesystem::path stylesFile() const;  ///< styles.csv of the data folder
+    const ParamTable &table() const;           ///< with this server's limits
 
 private:
     class Private;

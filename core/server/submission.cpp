@@ -2,6 +2,7 @@
 
 #include "core/base/ids.h"
 #include "core/models/model_library.h"
+#include "core/server/style_file.h"
 #include "core/params/generation_request.h"
 #include "core/storage/object_store.h"
 
@@ -88,6 +89,7 @@ Expected<NewTask> makeTextToImageTask(Json body, const SubmissionOptions &option
     Expected<ParsedParams> parsed =
         parseParams(withOverrides(body, table), table, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};
+    if (Expected<void> styled = applyStyles(options.stylesFile, *parsed); !styled) return Unexpected{styled.error()};
     Expected<ModelRecord> model = chooseModel(body, *parsed, options, library, parsed->notes);
     if (!model) return Unexpected{model.error()};
     if (model->status == "unusable")

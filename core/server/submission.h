@@ -4,6 +4,7 @@
 #include "core/control/task.h"
 #include "core/params/param_table.h"
 
+#include <filesystem>
 #include <string>
 
 namespace sg {
@@ -18,6 +19,7 @@ struct SubmissionOptions {
     std::string user = "default";
     bool strict = false;
     bool modelOptional = false;  ///< A1111: override_settings or the options may name it
+    std::filesystem::path stylesFile = {};  ///< styles.csv
     std::string fallbackModel = {};   ///< the checkpoint of A1111's options
 };
 

@@ -4,6 +4,7 @@
 
 #include <QObject>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -33,6 +34,7 @@ struct RouteContext {
     std::function<Json()> listenerState;
     std::function<Expected<void>(const Json &)> changeListener;
     std::function<Json()> openApi;
+    std::filesystem::path stylesFile = {};  ///< styles.csv
 };
 
 void mountServerlessRoutes(http::Router &router, const RouteContext &context);

@@ -100,6 +100,7 @@ void submitTextToImage(const RouteContext &context, const http::HttpRequest &req
     options.user = request.head.field("username").value_or("default");
     options.strict = http::lowerCase(request.head.field("strict").value_or("")) == "true";
     options.modelOptional = webui;
+    options.stylesFile = context.stylesFile;
     if (webui) options.fallbackModel = context.options.checkpoint();
     if (request.head.field("taskid") && options.taskId.empty())
         return reply.fail({ErrorCode::InvalidArgument, "taskId must not be empty", "taskId"});

@@ -2,6 +2,7 @@
 
 #include "core/models/model_library.h"
 #include "core/params/samplers.h"
+#include "core/server/style_file.h"
 #include "core/server/webui_options.h"
 
 #include <fstream>
@@ -103,8 +104,15 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
     list("memory", "Memory of the machine", object, memoryJson);
     // What this server cannot do yet, it says by an empty list: clients ask for all of these when they start.
     for (const char *name : {"upscalers", "latent-upscale-modes", "hypernetworks", "face-restorers",
-                             "realesrgan-models", "prompt-styles", "script-info", "extensions"})
+                             "realesrgan-models", "script-info", "extensions"})
         list(name, "None here yet", array, [] { return Json::array(); });
+    list("prompt-styles", "Styles", array, [file = context.stylesFile] {
+        Json json = Json::array();
+        if (const auto styles = readStyles(file))
+            for (const PromptStyle &style : *styles)
+                json.push_back({{"name", style.name}, {"prompt", style.prompt}, {"negative_prompt", style.negativePrompt}});
+        return json;
+    });
     list("embeddings", "None here yet", object, [] {
         return Json{{"loaded", Json::object()}, {"skipped", Json::object()}};
     });

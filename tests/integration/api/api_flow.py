@@ -175,6 +175,21 @@ def test_a1111_text_to_image():
     assert server.get("/sdapi/v1/nothing").json() == {"detail": "Not Found"}
 
 
+def test_styles():
+    (server.data_dir / "styles.csv").write_text('name,prompt,negative_prompt\nsea,"{prompt}, by the sea",dry\n"a, b",oil,\n')
+    assert server.get("/sdapi/v1/prompt-styles").json() == [{"name": "sea", "prompt": "{prompt}, by the sea", "negative_prompt": "dry"},
+                                                            {"name": "a, b", "prompt": "oil", "negative_prompt": ""}]
+    body = {"prompt": "a cat", "width": 64, "height": 64, "steps": 1, "seed": 5, "styles": ["sea", "a, b", "gone"]}
+    info = json.loads(server.post("/sdapi/v1/txt2img", body).json()["info"])
+    assert info["prompt"] == "a cat, by the sea, oil" and info["negative_prompt"] == "dry", info
+    assert info["infotexts"][0].startswith("a cat, by the sea, oil\nNegative prompt: dry\nSteps"), info
+    (server.data_dir / "wildcards").mkdir(exist_ok=True)
+    (server.data_dir / "wildcards/colour.txt").write_text("red\n")
+    info = json.loads(server.post("/sdapi/v1/txt2img", {**body, "styles": [], "prompt": "a __colour__ {cat|cat}"}).json()["info"])
+    assert info["infotexts"][0].startswith("a red cat\nSteps") and "Template: a __colour__ {cat|cat}" in info["infotexts"][0], info
+    assert info["all_prompts"] == ["a red cat"], info
+
+
 def test_a1111_options():
     options = server.get("/sdapi/v1/options").json()
     title = options["sd_model_checkpoint"]
