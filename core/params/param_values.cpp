@@ -2,6 +2,7 @@
 
 #include "core/params/samplers.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -107,12 +108,16 @@ Json toJson(const ParamValue &value)
 
 namespace {
 
-/// A1111's list of names, one a line; what is no text is no name.
+bool isListOfTexts(const Json &json)
+{
+    return json.is_array() && std::all_of(json.begin(), json.end(), [](const Json &entry) { return entry.is_string(); });
+}
+
+/// A1111's list of names, one a line.
 std::string linesOf(const Json &list)
 {
     std::string lines;
-    for (const Json &entry : list)
-        if (entry.is_string()) lines += entry.get<std::string>() + "\n";
+    for (const Json &entry : list) lines += entry.get<std::string>() + "\n";
     return lines;
 }
 
@@ -126,7 +131,7 @@ Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
     else if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) value = json.get<double>();
     else if (json.is_number_integer()) value = json.get<std::int64_t>();
     else if (json.is_number()) value = json.get<double>();
-    else if (spec.key == "styles" && json.is_array()) value = linesOf(json);
+    else if (spec.key == "styles" && isListOfTexts(json)) value = linesOf(json);
     else return fail(ErrorCode::InvalidArgument, spec.key + " must be a plain value", spec.key);
     if (spec.type == ParamType::Number && std::holds_alternative<std::int64_t>(value))
         value = static_cast<double>(std::get<std::int64_t>(value));

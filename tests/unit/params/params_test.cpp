@@ -51,6 +51,7 @@ private Q_SLOTS:
     void nullAndAbsentAreTheDefault();
     void notesAndStrict();
     void fieldsOfA1111NeedNoNote();
+    void stylesAreNames();
     void samplerFields();
     void bodyMustBeAnObject();
     void pixelsOfATaskAreLimited();
@@ -205,6 +206,17 @@ void ParamsTest::fieldsOfA1111NeedNoNote()
     QVERIFY(parsed.has_value());
     QVERIFY2(parsed->notes.empty(), parsed->notes.empty() ? "" : parsed->notes.front().c_str());
     QCOMPARE(parsed->values.get<std::string>("sampler_name"), std::string("Euler a"));
+}
+
+void ParamsTest::stylesAreNames()
+{
+    const auto styles = [](const Json &value) {
+        return parseParams({{"styles", value}}, table())->values.get<std::string>("styles");
+    };
+    QCOMPARE(styles(Json::array({"sea", "a, b"})), std::string("sea\na, b\n"));
+    QCOMPARE(styles("sea, oil"), std::string("sea, oil"));
+    QCOMPARE(styles(nullptr), std::string());
+    QVERIFY(namesField(parseParams({{"styles", Json::array({"sea", 1})}}, table()), "styles"));
 }
 
 void ParamsTest::samplerFields()
