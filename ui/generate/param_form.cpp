@@ -24,11 +24,12 @@ using namespace Qt::Literals::StringLiterals;
 
 constexpr std::array kGroupOrder{ParamGroup::Model, ParamGroup::Sampling, ParamGroup::Size, ParamGroup::Seed,
                                  ParamGroup::Batch};
-constexpr std::array<std::string_view, 3> kRarelyUsed{"eta", "subseed", "subseed_strength"};
+constexpr std::array<std::string_view, 5> kRarelyUsed{"eta", "subseed", "subseed_strength", "seed_resize_from_w",
+                                                      "seed_resize_from_h"};
 
 bool rarelyUsed(const ParamSpec &spec)
 {
-    return std::find(kRarelyUsed.begin(), kRarelyUsed.end(), spec.key) != kRarelyUsed.end();
+    return spec.option || std::find(kRarelyUsed.begin(), kRarelyUsed.end(), spec.key) != kRarelyUsed.end();
 }
 
 bool wantsWholeRow(const ParamSpec &spec)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/sampling/discrete_schedule.h"
+#include "core/diffusion/sampling/sampler.h"
 
 #include <torch/types.h>
 
@@ -33,11 +34,17 @@ public:
 
     /// The clean picture, for samplers that walk sigmas.
     torch::Tensor x0(const torch::Tensor &x, float sigma) const;
-    /// The noise, for samplers that walk timesteps.
-    torch::Tensor eps(const torch::Tensor &x, int t) const;
+    /// The noise, for samplers that walk timesteps; t may lie between two levels.
+    torch::Tensor eps(const torch::Tensor &x, float t) const;
+    /// The noise at this share of the scale, and that of the unwanted half: both halves are computed.
+    NoiseGuess epsPair(const torch::Tensor &x, float t, double scaleShare) const;
+    /// All three, as samplers take them; the model has to outlive it.
+    Denoiser denoiser() const;
 
 private:
     using Combine = std::function<torch::Tensor(const torch::Tensor &raw)>;
+    torch::Tensor toEps(const torch::Tensor &x, float t, const torch::Tensor &raw) const;
+    NoiseGuess halves(const torch::Tensor &input, float t, const Combine &combine) const;
     torch::Tensor guided(const torch::Tensor &input, float t, const Combine &combine) const;
     torch::Tensor call(const torch::Tensor &input, float t, const torch::Tensor &context) const;
 

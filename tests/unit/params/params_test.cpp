@@ -51,6 +51,7 @@ private Q_SLOTS:
     void nullAndAbsentAreTheDefault();
     void notesAndStrict();
     void fieldsOfA1111NeedNoNote();
+    void optionsComeInOverrideSettings();
     void samplerFields();
     void bodyMustBeAnObject();
     void pixelsOfATaskAreLimited();
@@ -205,6 +206,22 @@ void ParamsTest::fieldsOfA1111NeedNoNote()
     QVERIFY(parsed.has_value());
     QVERIFY2(parsed->notes.empty(), parsed->notes.empty() ? "" : parsed->notes.front().c_str());
     QCOMPARE(parsed->values.get<std::string>("sampler_name"), std::string("Euler a"));
+}
+
+void ParamsTest::optionsComeInOverrideSettings()
+{
+    const auto parse = [](const Json &overrides) {
+        return parseParams(Json{{"prompt", "x"}, {"s_churn", 2}, {"steps", 7}, {"override_settings", overrides}}, table());
+    };
+    const Expected<ParsedParams> made = parse(
+        {{"s_churn", 5.5}, {"randn_source", "NV"}, {"eta_noise_seed_delta", 31337}, {"steps", 9}, {"sd_vae", "x"}});
+    QVERIFY(made.has_value());
+    QCOMPARE(made->values.get<double>("s_churn"), 5.5);  // the option wins, as in A1111
+    QCOMPARE(made->values.get<std::string>("randn_source"), std::string("NV"));
+    QCOMPARE(made->values.get<std::int64_t>("eta_noise_seed_delta"), std::int64_t(31337));
+    QCOMPARE(made->values.get<std::int64_t>("steps"), std::int64_t(7));  // no option of A1111's
+    const Expected<ParsedParams> bad = parse({{"randn_source", "dice"}});
+    QVERIFY(!bad && bad.error().subject == "randn_source");
 }
 
 void ParamsTest::samplerFields()
