@@ -137,6 +137,150 @@
 <context>
     <name>Parameters</name>
     <message>
+        <source>Eta of ancestral samplers</source>
+        <translation>祖先采样器的 Eta</translation>
+    </message>
+    <message>
+        <source>What Eta -1 means for samplers that add noise.</source>
+        <translation>Eta 为 -1 时，添加噪声的采样器所用的值。</translation>
+    </message>
+    <message>
+        <source>Eta of DDIM</source>
+        <translation>DDIM 的 Eta</translation>
+    </message>
+    <message>
+        <source>What Eta -1 means for DDIM.</source>
+        <translation>Eta 为 -1 时 DDIM 所用的值。</translation>
+    </message>
+    <message>
+        <source>Sigma churn</source>
+        <translation>Sigma 扰动</translation>
+    </message>
+    <message>
+        <source>Noise added back before each step of Euler, Heun and DPM2.</source>
+        <translation>Euler、Heun 和 DPM2 每步之前加回的噪声。</translation>
+    </message>
+    <message>
+        <source>Sigma tmin</source>
+        <translation>Sigma 下限</translation>
+    </message>
+    <message>
+        <source>Churn only above this noise level.</source>
+        <translation>仅在此噪声水平之上扰动。</translation>
+    </message>
+    <message>
+        <source>Sigma tmax</source>
+        <translation>Sigma 上限</translation>
+    </message>
+    <message>
+        <source>Churn only below this noise level; 0 has no limit.</source>
+        <translation>仅在此噪声水平之下扰动；0 表示不限。</translation>
+    </message>
+    <message>
+        <source>Sigma noise</source>
+        <translation>Sigma 噪声</translation>
+    </message>
+    <message>
+        <source>How strong the added noise is.</source>
+        <translation>所添加噪声的强度。</translation>
+    </message>
+    <message>
+        <source>Schedule min sigma</source>
+        <translation>调度最小 sigma</translation>
+    </message>
+    <message>
+        <source>The lowest noise level; 0 is the model&apos;s own.</source>
+        <translation>最低噪声水平；0 为模型自身的值。</translation>
+    </message>
+    <message>
+        <source>Schedule max sigma</source>
+        <translation>调度最大 sigma</translation>
+    </message>
+    <message>
+        <source>The highest noise level; 0 is the model&apos;s own.</source>
+        <translation>最高噪声水平；0 为模型自身的值。</translation>
+    </message>
+    <message>
+        <source>Schedule rho</source>
+        <translation>调度 rho</translation>
+    </message>
+    <message>
+        <source>How the Karras and Polyexponential schedules bend; 0 is their own.</source>
+        <translation>Karras 与 Polyexponential 调度的弯曲程度；0 为其自身的值。</translation>
+    </message>
+    <message>
+        <source>Beta schedule alpha</source>
+        <translation>Beta 调度 alpha</translation>
+    </message>
+    <message>
+        <source>First number of the Beta schedule.</source>
+        <translation>Beta 调度的第一个参数。</translation>
+    </message>
+    <message>
+        <source>Beta schedule beta</source>
+        <translation>Beta 调度 beta</translation>
+    </message>
+    <message>
+        <source>Second number of the Beta schedule.</source>
+        <translation>Beta 调度的第二个参数。</translation>
+    </message>
+    <message>
+        <source>Discard penultimate sigma</source>
+        <translation>舍弃倒数第二个 sigma</translation>
+    </message>
+    <message>
+        <source>Leaves the lowest noise level of the schedule out.</source>
+        <translation>略去调度中最低的噪声水平。</translation>
+    </message>
+    <message>
+        <source>SGM noise multiplier</source>
+        <translation>SGM 噪声倍数</translation>
+    </message>
+    <message>
+        <source>Starts from slightly more noise, as SDXL was trained.</source>
+        <translation>从略多的噪声开始，与 SDXL 的训练一致。</translation>
+    </message>
+    <message>
+        <source>UniPC order</source>
+        <translation>UniPC 阶数</translation>
+    </message>
+    <message>
+        <source>How many steps UniPC looks back.</source>
+        <translation>UniPC 回看的步数。</translation>
+    </message>
+    <message>
+        <source>Random numbers</source>
+        <translation>随机数</translation>
+    </message>
+    <message>
+        <source>CPU draws the same everywhere; NV draws an NVIDIA GPU&apos;s numbers on any machine.</source>
+        <translation>CPU 在各处结果相同；NV 在任何机器上得出 NVIDIA GPU 的随机数。</translation>
+    </message>
+    <message>
+        <source>ENSD</source>
+        <translation>噪声种子偏移</translation>
+    </message>
+    <message>
+        <source>Added to the seed of the noise that samplers add.</source>
+        <translation>加到采样器所添加噪声的种子上。</translation>
+    </message>
+    <message>
+        <source>Resize seed from width</source>
+        <translation>种子缩放自宽度</translation>
+    </message>
+    <message>
+        <source>Keeps the composition of this width; 0 or -1 is off.</source>
+        <translation>保持该宽度下的构图；0 或 -1 为关闭。</translation>
+    </message>
+    <message>
+        <source>Resize seed from height</source>
+        <translation>种子缩放自高度</translation>
+    </message>
+    <message>
+        <source>Keeps the composition of this height; 0 or -1 is off.</source>
+        <translation>保持该高度下的构图；0 或 -1 为关闭。</translation>
+    </message>
+    <message>
         <source>Prompt</source>
         <translation>提示词</translation>
     </message>

@@ -35,7 +35,32 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.sMinUncond = values.get<double>("s_min_uncond");
     request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
     request.padCondUncond = values.get<bool>("pad_cond_uncond");
+    request.sampling = SamplerSettings::from(values);
     return request;
+}
+
+SamplerSettings SamplerSettings::from(const ParamValues &values)
+{
+    SamplerSettings settings;
+    settings.randomSource = values.get<std::string>("randn_source");
+    settings.etaAncestral = values.get<double>("eta_ancestral");
+    settings.etaDdim = values.get<double>("eta_ddim");
+    settings.churn = values.get<double>("s_churn");
+    settings.churnMinimum = values.get<double>("s_tmin");
+    settings.churnMaximum = values.get<double>("s_tmax");
+    settings.noiseScale = values.get<double>("s_noise");
+    settings.sigmaMin = values.get<double>("sigma_min");
+    settings.sigmaMax = values.get<double>("sigma_max");
+    settings.rho = values.get<double>("rho");
+    settings.betaAlpha = values.get<double>("beta_dist_alpha");
+    settings.betaBeta = values.get<double>("beta_dist_beta");
+    settings.discardNextToLast = values.get<bool>("always_discard_next_to_last_sigma");
+    settings.sgmNoise = values.get<bool>("sgm_noise_multiplier");
+    settings.uniPcOrder = values.get<std::int64_t>("uni_pc_order");
+    settings.seedDelta = values.get<std::int64_t>("eta_noise_seed_delta");
+    settings.resizeFromWidth = values.get<std::int64_t>("seed_resize_from_w");
+    settings.resizeFromHeight = values.get<std::int64_t>("seed_resize_from_h");
+    return settings;
 }
 
 void resolveSeeds(ParamValues &values)

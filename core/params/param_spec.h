@@ -37,6 +37,7 @@ struct ParamSpec {
     std::string unit;                  ///< "px", "steps", or empty
     std::vector<std::string> choices;  ///< in the order to show
     std::string infotextKey;           ///< key in A1111's infotext; empty: not written as a pair of its own
+    bool option = false;               ///< an option of A1111's, which its clients send in override_settings
 
     bool operator==(const ParamSpec &) const = default;
 };

@@ -1,5 +1,6 @@
 #include "core/params/param_table.h"
 
+#include "core/params/sampler_rows.h"
 #include "core/params/samplers.h"
 
 #include <algorithm>
@@ -140,6 +141,7 @@ const ParamTable &ParamTable::textToImage()
     static const ParamTable table = [] {
         ParamTable made;
         for (ParamSpec &spec : textToImageSpecs()) made.add(std::move(spec));
+        for (ParamSpec &spec : samplerRows()) made.add(std::move(spec));
         return made;
     }();
     return table;

@@ -17,9 +17,9 @@ bool asksForNothing(const Json &value)
 }
 
 /// Fields of A1111's body that are read elsewhere (the route, the reply) or change nothing by design.
-constexpr std::array<std::string_view, 10> kReadElsewhere{
+constexpr std::array<std::string_view, 9> kReadElsewhere{
     "sampler_index", "send_images", "save_images", "do_not_save_samples", "do_not_save_grid", "override_settings",
-    "override_settings_restore_afterwards", "hr_scale", "s_noise", "denoising_strength"};
+    "override_settings_restore_afterwards", "hr_scale", "denoising_strength"};
 
 bool readElsewhere(std::string_view key)
 {
@@ -63,6 +63,21 @@ Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
                     "width x height x batch_size x n_iter is " + std::to_string(pixels) + " pixels; a task may have " +
                         std::to_string(table.limits().pixelsPerTask),
                     "n_iter");
+    return {};
+}
+
+/// As A1111, where an option that was changed wins over the request's field.
+Expected<void> readOverrides(const Json &body, const ParamTable &table, ParamValues &values)
+{
+    const auto overrides = body.find("override_settings");
+    if (overrides == body.end() || !overrides->is_object()) return {};
+    for (const auto &[key, json] : overrides->items()) {
+        const ParamSpec *spec = table.find(key);
+        if (!spec || !spec->option || json.is_null()) continue;
+        Expected<ParamValue> value = valueFromJson(*spec, json);
+        if (!value) return Unexpected{value.error()};
+        values.set(key, std::move(*value));
+    }
     return {};
 }
 
@@ -161,6 +176,7 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
         if (mode == ParseMode::Strict) return fail(ErrorCode::InvalidArgument, "unknown field \"" + key.substr(0, 80) + "\"", key.substr(0, 80));
         if (parsed.notes.size() < 50) parsed.notes.push_back("field \"" + key.substr(0, 80) + "\" was ignored");
     }
+    if (Expected<void> overridden = readOverrides(body, table, parsed.values); !overridden) return Unexpected{overridden.error()};
     if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
     if (Expected<void> fits = checkTogether(table, parsed.values); !fits) return Unexpected{fits.error()};
     return parsed;

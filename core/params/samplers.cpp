@@ -32,10 +32,33 @@ const ScheduleSpec *splitSuffix(std::string_view &sampler)
 const std::vector<SamplerSpec> &samplers()
 {
     static const std::vector<SamplerSpec> list{
-        {"DPM++ 2M", {"k_dpmpp_2m"}, "karras", true},
-        {"Euler a", {"k_euler_a", "k_euler_ancestral"}, "", true},
-        {"Euler", {"k_euler"}, "", true},
-        {"DDIM", {"ddim"}, "", false},
+        {.name = "DPM++ 2M", .aliases = {"k_dpmpp_2m"}, .defaultSchedule = "karras"},
+        {.name = "DPM++ SDE", .aliases = {"k_dpmpp_sde"}, .defaultSchedule = "karras", .secondOrder = true, .brownianNoise = true},
+        {.name = "DPM++ 2M SDE", .aliases = {"k_dpmpp_2m_sde"}, .defaultSchedule = "exponential", .brownianNoise = true},
+        {.name = "DPM++ 2M SDE Heun", .aliases = {"k_dpmpp_2m_sde_heun"}, .defaultSchedule = "exponential", .brownianNoise = true},
+        {.name = "DPM++ 2S a", .aliases = {"k_dpmpp_2s_a"}, .defaultSchedule = "karras", .secondOrder = true, .usesSeedDelta = true},
+        {.name = "DPM++ 3M SDE", .aliases = {"k_dpmpp_3m_sde"}, .defaultSchedule = "exponential", .brownianNoise = true,
+         .discardNextToLast = true},
+        {.name = "Euler a", .aliases = {"k_euler_a", "k_euler_ancestral"}, .defaultSchedule = {}, .usesSeedDelta = true},
+        {.name = "Euler", .aliases = {"k_euler"}, .defaultSchedule = {}},
+        {.name = "LMS", .aliases = {"k_lms"}, .defaultSchedule = {}},
+        {.name = "Heun", .aliases = {"k_heun"}, .defaultSchedule = {}, .secondOrder = true},
+        {.name = "DPM2", .aliases = {"k_dpm_2"}, .defaultSchedule = "karras", .secondOrder = true, .discardNextToLast = true},
+        {.name = "DPM2 a", .aliases = {"k_dpm_2_a"}, .defaultSchedule = "karras", .secondOrder = true, .usesSeedDelta = true,
+         .discardNextToLast = true},
+        {.name = "DPM fast", .aliases = {"k_dpm_fast"}, .defaultSchedule = {}, .usesSeedDelta = true},
+        {.name = "DPM adaptive", .aliases = {"k_dpm_ad"}, .defaultSchedule = {}, .usesSeedDelta = true},
+        {.name = "Restart", .aliases = {"restart"}, .defaultSchedule = "karras", .secondOrder = true},
+        {.name = "DDIM", .aliases = {"ddim"}, .defaultSchedule = {}, .usesSchedule = false},
+        {.name = "DDIM CFG++", .aliases = {"ddim_cfgpp"}, .defaultSchedule = {}, .usesSchedule = false},
+        {.name = "PLMS", .aliases = {"plms"}, .defaultSchedule = {}, .usesSchedule = false},
+        {.name = "UniPC", .aliases = {"unipc"}, .defaultSchedule = {}, .usesSchedule = false},
+        {.name = "LCM", .aliases = {"k_lcm"}, .defaultSchedule = {}},
+        {.name = "HeunPP2", .aliases = {"heunpp2"}, .defaultSchedule = {}},
+        {.name = "IPNDM", .aliases = {"ipndm"}, .defaultSchedule = {}},
+        {.name = "IPNDM_V", .aliases = {"ipndm_v"}, .defaultSchedule = {}},
+        {.name = "DEIS", .aliases = {"deis"}, .defaultSchedule = {}},
+        {.name = "DDPM", .aliases = {"ddpm"}, .defaultSchedule = {}},
     };
     return list;
 }
@@ -47,6 +70,14 @@ const std::vector<ScheduleSpec> &schedules()
         {"uniform", "Uniform", {}, -1, true},
         {"karras", "Karras", {}, 7, false},
         {"exponential", "Exponential", {}, -1, false},
+        {"polyexponential", "Polyexponential", {}, 1, false},
+        {"sgm_uniform", "SGM Uniform", {"SGMUniform"}, -1, true},
+        {"kl_optimal", "KL Optimal", {}, -1, false},
+        {"align_your_steps", "Align Your Steps", {}, -1, false},
+        {"simple", "Simple", {}, -1, true},
+        {"normal", "Normal", {}, -1, true},
+        {"ddim", "DDIM", {}, -1, true},
+        {"beta", "Beta", {}, -1, true},
     };
     return list;
 }

@@ -13,7 +13,10 @@ struct SamplerSpec {
     std::vector<std::string> aliases;  ///< "k_dpmpp_2m"
     std::string defaultSchedule;       ///< schedule's name when the request says Automatic; empty: uniform
     bool usesSchedule = true;          ///< false: the sampler has timesteps of its own (DDIM)
-    std::int64_t callsPerStep = 1;     ///< of the network, as prompts that change count them: 2 for second-order samplers
+    bool secondOrder = false;          ///< about two calls of the network a step
+    bool brownianNoise = false;        ///< its noise is one Brownian path (SDE)
+    bool usesSeedDelta = false;        ///< A1111 writes ENSD into its infotext
+    bool discardNextToLast = false;    ///< leaves the schedule's lowest level out
 };
 
 /// A noise schedule as clients see it.

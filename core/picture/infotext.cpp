@@ -111,9 +111,10 @@ private:
         if (key == "Seed") return pair(key, std::to_string(m_facts.seed));
         if (key == "Model hash") return unlessEmpty(key, m_facts.modelHash);
         if (key == "Model") return unlessEmpty(key, m_facts.modelName);
-        if (key == "Size") return size();
+        if (key == "Size") return size(key, "width", "height");
+        if (key == "Seed resize from") return resizedSeed(key);
         if (key == "Variation seed" || key == "Variation seed strength") return variation(key);
-        const bool always = key == "Steps" || key == "Sampler" || key == "CFG scale";
+        const bool always = key == "Steps" || key == "Sampler" || key == "CFG scale" || key == "RNG";
         for (const ParamSpec &spec : m_facts.table.specs())
             if (spec.infotextKey == key) row(spec, always);
     }
@@ -123,11 +124,20 @@ private:
         if (!value.empty()) pair(key, value);
     }
 
-    void size()
+    void size(std::string_view key, std::string_view widthKey, std::string_view heightKey)
     {
-        const ParamValue *width = m_facts.values.find("width");
-        const ParamValue *height = m_facts.values.find("height");
-        if (width && height) pair("Size", valueText(*width) + "x" + valueText(*height));
+        const ParamValue *width = m_facts.values.find(widthKey);
+        const ParamValue *height = m_facts.values.find(heightKey);
+        if (width && height) pair(key, valueText(*width) + "x" + valueText(*height));
+    }
+
+    void resizedSeed(std::string_view key)
+    {
+        for (const char *side : {"seed_resize_from_w", "seed_resize_from_h"}) {
+            const ParamValue *value = m_facts.values.find(side);
+            if (!value || std::get<std::int64_t>(*value) <= 0) return;
+        }
+        size(key, "seed_resize_from_w", "seed_resize_from_h");
     }
 
     void variation(std::string_view key)
@@ -265,7 +275,8 @@ public:
             if (spec.infotextKey.empty() || spec.key == "sampler_name" || spec.key == "scheduler") continue;
             if (const std::string_view text = m_parsed.value(spec.infotextKey); !text.empty()) set(spec.key, text);
         }
-        size();
+        size("Size", "width", "height");
+        size("Seed resize from", "seed_resize_from_w", "seed_resize_from_h");
         sampler();
     }
 
@@ -284,13 +295,13 @@ private:
                                      "\" was left out");
     }
 
-    void size()
+    void size(std::string_view key, std::string_view widthKey, std::string_view heightKey)
     {
-        const std::string_view text = m_parsed.value("Size");
+        const std::string_view text = m_parsed.value(key);
         const std::size_t cross = text.find('x');
         if (cross == std::string_view::npos) return;
-        set("width", text.substr(0, cross));
-        set("height", text.substr(cross + 1));
+        set(widthKey, text.substr(0, cross));
+        set(heightKey, text.substr(cross + 1));
     }
 
     /// "DPM++ 2M Karras" in files from before 1.9, a pair of its own for the schedule since.

@@ -24,23 +24,11 @@ using namespace Qt::Literals::StringLiterals;
 
 constexpr std::array kGroupOrder{ParamGroup::Model, ParamGroup::Sampling, ParamGroup::Size, ParamGroup::Seed,
                                  ParamGroup::Batch};
-constexpr std::array<std::string_view, 13> kRarelyUsed{"eta",
-                                                       "subseed",
-                                                       "subseed_strength",
-                                                       "emphasis",
-                                                       "clip_skip",
-                                                       "comma_padding_backtrack",
-                                                       "pad_cond_uncond",
-                                                       "cfg_rescale",
-                                                       "cfg_start",
-                                                       "cfg_end",
-                                                       "skip_early_cond",
-                                                       "s_min_uncond",
-                                                       "s_min_uncond_all"};
+constexpr std::array<std::string_view, 15> kRarelyUsed{"eta", "subseed", "subseed_strength", "emphasis", "clip_skip", "comma_padding_backtrack", "pad_cond_uncond", "cfg_rescale", "cfg_start", "cfg_end", "skip_early_cond", "s_min_uncond", "s_min_uncond_all", "seed_resize_from_w", "seed_resize_from_h"};
 
 bool rarelyUsed(const ParamSpec &spec)
 {
-    return std::find(kRarelyUsed.begin(), kRarelyUsed.end(), spec.key) != kRarelyUsed.end();
+    return spec.option || std::find(kRarelyUsed.begin(), kRarelyUsed.end(), spec.key) != kRarelyUsed.end();
 }
 
 bool wantsWholeRow(const ParamSpec &spec)

@@ -4,8 +4,7 @@
 #include "core/diffusion/pipeline/prompt_guidance.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/sampling/noise_source.h"
-#include "core/diffusion/sampling/samplers.h"
-#include "core/diffusion/sampling/schedules.h"
+#include "core/diffusion/sampling/sampling_plan.h"
 #include "core/params/samplers.h"
 
 #include <functional>
@@ -25,20 +24,30 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
-const SamplerSpec &samplerOf(const GenerationRequest &request)
+/// What the request says of the walk; img2img adds where it begins.
+sampling::PlanRequest planOf(const GenerationRequest &request, const CheckpointConfig &config)
 {
-    const SamplerSpec *sampler = findSampler(request.sampler);
-    if (!sampler)
-        throw Failure{{ErrorCode::InvalidArgument, "unknown sampler \"" + request.sampler + "\"", "sampler_name"}};
-    return *sampler;
-}
-
-std::string_view scheduleOf(const GenerationRequest &request)
-{
-    const ScheduleSpec *schedule = findSchedule(request.schedule);
-    if (!schedule)
-        throw Failure{{ErrorCode::InvalidArgument, "unknown schedule \"" + request.schedule + "\"", "scheduler"}};
-    return effectiveSchedule(samplerOf(request), *schedule).name;
+    const SamplerSettings &settings = request.sampling;
+    sampling::PlanRequest plan;
+    plan.sampler = request.sampler;
+    plan.schedule = request.schedule;
+    plan.steps = static_cast<int>(request.steps);
+    plan.discardNextToLast = settings.discardNextToLast;
+    plan.sgmNoise = settings.sgmNoise;
+    plan.sampling = {.eta = request.eta < 0 ? settings.etaAncestral : request.eta,
+                     .etaDdim = request.eta < 0 ? settings.etaDdim : request.eta,
+                     .churn = settings.churn,
+                     .churnMinimum = settings.churnMinimum,
+                     .churnMaximum = settings.churnMaximum,
+                     .noiseScale = settings.noiseScale,
+                     .uniPcOrder = static_cast<int>(settings.uniPcOrder)};
+    plan.schedules = {.sigmaMin = settings.sigmaMin,
+                      .sigmaMax = settings.sigmaMax,
+                      .rho = settings.rho,
+                      .betaAlpha = settings.betaAlpha,
+                      .betaBeta = settings.betaBeta,
+                      .sdxl = config.family == BaseFamily::Sdxl};
+    return plan;
 }
 
 /// One text-to-image task: what stays the same for all its batches.
@@ -50,7 +59,6 @@ public:
 
 private:
     torch::Tensor sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise);
-    torch::Tensor sampleTimesteps(const sampling::GuidedModel &model, torch::Tensor x);
     sampling::NoiseSource noiseOfBatch() const;
     sampling::Guidance guidanceOfBatch() const;
     void stepMade(const sampling::SamplerStep &step);
@@ -62,8 +70,7 @@ private:
     const GenerationRequest &m_request;
     GenerationSink &m_sink;
     sampling::DiscreteSchedule m_levels;
-    std::vector<float> m_sigmas;   // of samplers that walk sigmas
-    std::vector<int> m_timesteps;  // of the others
+    std::optional<sampling::SamplingPlan> m_plan;
     sampling::SamplerContext m_context;
     std::int64_t m_steps = 0;       // that the sampler makes for each batch
     std::int64_t m_firstImage = 0;  // of the running batch
@@ -83,14 +90,9 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
                  name}};
     if (sampling::isUsableSchedule(checkpoint.config.alphasCumprod))
         m_levels = sampling::DiscreteSchedule(checkpoint.config.alphasCumprod);
-    const auto steps = static_cast<int>(request.steps);
-    if (samplerOf(request).usesSchedule)
-        m_sigmas = sampling::sigmasFor(scheduleOf(request), steps, m_levels);
-    else
-        m_timesteps = sampling::timestepsFor(steps, m_levels);
-    m_steps = static_cast<std::int64_t>(m_sigmas.empty() ? m_timesteps.size() : m_sigmas.size()) - 1;
+    m_plan.emplace(planOf(request, checkpoint.config), m_levels);
+    m_steps = m_plan->updates();
     m_context.stop = std::move(stop);
-    m_context.eta = request.eta;
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
 }
 
@@ -101,9 +103,15 @@ sampling::NoiseSource Task::noiseOfBatch() const
         seeds.push_back({static_cast<std::uint64_t>(m_request.imageSeed(m_firstImage + i)),
                          static_cast<std::uint64_t>(m_request.imageSubseed(m_firstImage + i))});
     const std::int64_t factor = m_checkpoint.config.latentFactor;
+    const SamplerSettings &settings = m_request.sampling;
     return {seeds,
-            m_request.subseedStrength,
-            {m_checkpoint.config.latentChannels, m_request.height / factor, m_request.width / factor}};
+            {m_checkpoint.config.latentChannels, m_request.height / factor, m_request.width / factor},
+            {.source = sampling::randomSourceOf(settings.randomSource),
+             .device = m_checkpoint.device,
+             .subseedStrength = m_request.subseedStrength,
+             .resizeFromHeight = settings.resizeFromHeight / factor,
+             .resizeFromWidth = settings.resizeFromWidth / factor,
+             .seedDelta = settings.seedDelta}};
 }
 
 sampling::Guidance Task::guidanceOfBatch() const
@@ -111,7 +119,7 @@ sampling::Guidance Task::guidanceOfBatch() const
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imagePrompts(m_firstImage + i));
-    const std::int64_t calls = m_request.steps * samplerOf(m_request).callsPerStep;
+    const std::int64_t calls = m_request.steps * (findSampler(m_request.sampler)->secondOrder ? 2 : 1);
     return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts, {.steps = calls},
                           [](const PromptEmbedding &prompt, bool) {
                               return sampling::Conditioning{prompt.context, {}, {}};
@@ -140,23 +148,10 @@ void Task::run()
 torch::Tensor Task::sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise)
 {
     const torch::Device device = m_checkpoint.device;
-    m_context.noise = [&noise, device] { return noise.next().to(device); };
-    const torch::Tensor start = noise.first().to(device);
-    if (m_sigmas.empty()) return sampleTimesteps(model, start);
-    sampling::SigmaSampler *const sampler = sampling::findSigmaSampler(m_request.sampler);
-    if (!sampler)
-        throw Failure{{ErrorCode::Internal, "no sampler is named \"" + m_request.sampler + "\"", "sampler_name"}};
-    const auto predict = [&](const torch::Tensor &x, float sigma) { return model.x0(x, sigma); };
-    return sampler(predict, start * m_sigmas.front(), m_sigmas, m_context);
-}
-
-torch::Tensor Task::sampleTimesteps(const sampling::GuidedModel &model, torch::Tensor x)
-{
-    std::vector<float> alphas;
-    for (std::size_t t = 0; t < m_levels.size(); ++t)
-        alphas.push_back(m_levels.alphaCumprod(t));
-    const auto predict = [&](const torch::Tensor &at, int t) { return model.eps(at, t); };
-    return sampling::sampleDdim(predict, std::move(x), m_timesteps, alphas, m_context);
+    m_plan->prepare(noise);
+    m_context.noise.next = [&noise, device] { return noise.next().to(device); };
+    m_context.noise.between = [&noise, device](float from, float to) { return noise.between(from, to).to(device); };
+    return sampling::runSampler(m_plan->sampler(), m_plan->begin(noise.first().to(device)), model.denoiser(), m_context);
 }
 
 void Task::stepMade(const sampling::SamplerStep &step)

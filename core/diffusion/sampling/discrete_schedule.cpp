@@ -1,5 +1,7 @@
 #include "core/diffusion/sampling/discrete_schedule.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -40,10 +42,13 @@ DiscreteSchedule::DiscreteSchedule() : DiscreteSchedule(stableDiffusionAlphas())
 DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasCumprod(std::move(alphasCumprod))
 {
     assert(isUsableSchedule(m_alphasCumprod));
-    for (const float alpha : m_alphasCumprod) {
-        m_sigmas.push_back(std::sqrt((1.0f - alpha) / alpha));
-        m_logSigmas.push_back(std::log(m_sigmas.back()));
-    }
+    // With torch's power and logarithm, which differ from the C library's in the last bit: Brownian noise is asked for at
+    // these levels rounded to six digits, and a neighbour there is another noise.
+    const at::Tensor alphas = at::tensor(m_alphasCumprod);
+    const at::Tensor sigmas = ((1 - alphas) / alphas).pow(0.5);
+    const at::Tensor logs = sigmas.log();
+    m_sigmas.assign(sigmas.const_data_ptr<float>(), sigmas.const_data_ptr<float>() + sigmas.numel());
+    m_logSigmas.assign(logs.const_data_ptr<float>(), logs.const_data_ptr<float>() + logs.numel());
 }
 
 float DiscreteSchedule::sigmaToT(float sigma) const

@@ -17,6 +17,7 @@ public:
 
     std::size_t size() const { return m_sigmas.size(); }
     float alphaCumprod(std::size_t t) const { return m_alphasCumprod.at(t); }
+    float sigma(std::size_t t) const { return m_sigmas.at(t); }
     float sigmaMin() const { return m_sigmas.front(); }
     float sigmaMax() const { return m_sigmas.back(); }
 

@@ -108,14 +108,14 @@ void GuidedModel::predict(const torch::Tensor &input, float t, const std::vector
 
 /// Whether this call goes without the unwanted half. The level is what the sampler walks: sigmas or timesteps, as in
 /// A1111.
-bool GuidedModel::leavesOut(float level) const
+bool GuidedModel::leavesOut(float level, const Strength &strength) const
 {
     const GuidanceOptions &options = m_guidance.options;
     const double share = options.calls > 0 ? static_cast<double>(m_calls) / static_cast<double>(options.calls) : 0;
     if (share < options.from || (options.until < 1 && share >= options.until)) return true;
     if (options.skipEarly > 0 && share <= options.skipEarly) return true;
     if (options.sMinUncond > 0 && level < options.sMinUncond && (options.everyCall || m_calls % 2 == 1)) return true;
-    if (m_guidance.scale != 1) return false;
+    if (strength.needsBoth || strength.scale != 1) return false;
     return std::all_of(m_guidance.wanted.pictures.begin(), m_guidance.wanted.pictures.end(), [](const auto &parts) {
         double sum = 0;
         for (const Words::Part &part : parts)
@@ -125,11 +125,11 @@ bool GuidedModel::leavesOut(float level) const
 }
 
 /// The guided prediction with its spread moved towards that of the wanted one.
-torch::Tensor GuidedModel::rescaled(const Rows &wanted, const torch::Tensor &without) const
+torch::Tensor GuidedModel::rescaled(const Rows &wanted, const torch::Tensor &without, double scale) const
 {
     torch::Tensor guided = without, plain = without;
     for (const Row &row : wanted) {
-        guided = guided + (row.raw - without) * (row.weight * m_guidance.scale);
+        guided = guided + (row.raw - without) * (row.weight * scale);
         plain = plain + (row.raw - without) * row.weight;
     }
     const auto spread = [](const torch::Tensor &x) { return x.std({1, 2, 3}, /*unbiased=*/true, /*keepdim=*/true); };
@@ -137,9 +137,10 @@ torch::Tensor GuidedModel::rescaled(const Rows &wanted, const torch::Tensor &wit
     return guided * (spread(plain) / spread(guided) * share + (1 - share));
 }
 
-torch::Tensor GuidedModel::guided(const torch::Tensor &input, float t, float level, const Combine &combine) const
+torch::Tensor GuidedModel::guided(const torch::Tensor &input, float t, float level, const Strength &strength,
+                                  const Combine &combine) const
 {
-    const bool leaveOut = leavesOut(level);
+    const bool leaveOut = leavesOut(level, strength);
     Side wanted = sideOf(m_guidance.wanted), unwanted;
     if (!leaveOut) {
         unwanted = sideOf(m_guidance.unwanted);
@@ -154,10 +155,10 @@ torch::Tensor GuidedModel::guided(const torch::Tensor &input, float t, float lev
         if (!leaveOut) raw = unwanted[std::min(i, unwanted.size() - 1)].front().raw;
         if (raw.size(0) != wanted[i].front().raw.size(0)) raw = raw.narrow(0, first, 1);
         const torch::Tensor base = combine(raw, first);
-        const double scale = leaveOut ? 1 : m_guidance.scale;
+        const double scale = leaveOut ? 1 : strength.scale;
         torch::Tensor x = base;
         if (!leaveOut && m_guidance.options.rescale > 0)
-            x = combine(rescaled(wanted[i], raw), first);
+            x = combine(rescaled(wanted[i], raw, scale), first);
         else if (leaveOut && wanted[i].size() == 1)
             x = base;  // the other way round, rounding would take a bit of it
         else
@@ -173,7 +174,7 @@ torch::Tensor GuidedModel::guided(const torch::Tensor &input, float t, float lev
 torch::Tensor GuidedModel::x0(const torch::Tensor &x, float sigma) const
 {
     const float scale = sigma * sigma + 1;
-    return guided(x / std::sqrt(scale), m_levels.sigmaToT(sigma), sigma,
+    return guided(x / std::sqrt(scale), m_levels.sigmaToT(sigma), sigma, {m_guidance.scale},
                   [&](const torch::Tensor &raw, std::int64_t first) {
                       const torch::Tensor seen = x.narrow(0, raw.size(0) == x.size(0) ? 0 : first, raw.size(0));
                       if (m_prediction == Prediction::Eps) return seen - raw * sigma;
@@ -181,15 +182,36 @@ torch::Tensor GuidedModel::x0(const torch::Tensor &x, float sigma) const
                   });
 }
 
-torch::Tensor GuidedModel::eps(const torch::Tensor &x, int t) const
+torch::Tensor GuidedModel::toEps(const torch::Tensor &x, float t, const torch::Tensor &raw) const
 {
-    const float alpha = m_levels.alphaCumprod(static_cast<std::size_t>(t));
-    const auto time = static_cast<float>(t);
-    return guided(x, time, time, [&](const torch::Tensor &raw, std::int64_t first) {
-        if (m_prediction == Prediction::Eps) return raw;
-        const torch::Tensor seen = x.narrow(0, raw.size(0) == x.size(0) ? 0 : first, raw.size(0));
-        return raw * std::sqrt(alpha) + seen * std::sqrt(1 - alpha);
-    });
+    if (m_prediction == Prediction::Eps) return raw;
+    const float alpha = m_levels.alphaCumprod(static_cast<std::size_t>(std::max(t, 0.0f)));
+    return raw * std::sqrt(alpha) + x * std::sqrt(1 - alpha);
+}
+
+GuidedModel::Combine GuidedModel::epsOf(const torch::Tensor &x, float t) const
+{
+    return [this, &x, t](const torch::Tensor &raw, std::int64_t first) {
+        return toEps(x.narrow(0, raw.size(0) == x.size(0) ? 0 : first, raw.size(0)), t, raw);
+    };
+}
+
+torch::Tensor GuidedModel::eps(const torch::Tensor &x, float t) const
+{
+    return guided(x, t, t, {m_guidance.scale}, epsOf(x, t));
+}
+
+NoiseGuess GuidedModel::epsPair(const torch::Tensor &x, float t, double scaleShare) const
+{
+    const torch::Tensor made = guided(x, t, t, {m_guidance.scale * scaleShare, /*needsBoth=*/true}, epsOf(x, t));
+    return {made, m_unwanted};
+}
+
+Denoiser GuidedModel::denoiser() const
+{
+    return {[this](const torch::Tensor &x, float sigma) { return x0(x, sigma); },
+            [this](const torch::Tensor &x, float t) { return eps(x, t); },
+            [this](const torch::Tensor &x, float t, double share) { return epsPair(x, t, share); }};
 }
 
 }  // namespace sg::sampling

@@ -2,6 +2,7 @@
 
 #include "core/diffusion/sampling/conditioning.h"
 #include "core/diffusion/sampling/discrete_schedule.h"
+#include "core/diffusion/sampling/sampler.h"
 #include "core/diffusion/sampling/words.h"
 
 #include <torch/types.h>
@@ -54,8 +55,12 @@ public:
 
     /// The clean picture, for samplers that walk sigmas.
     torch::Tensor x0(const torch::Tensor &x, float sigma) const;
-    /// The noise, for samplers that walk timesteps.
-    torch::Tensor eps(const torch::Tensor &x, int t) const;
+    /// The noise, for samplers that walk timesteps; t may lie between two levels.
+    torch::Tensor eps(const torch::Tensor &x, float t) const;
+    /// The noise at this share of the scale, and that of the unwanted half: both halves are computed.
+    NoiseGuess epsPair(const torch::Tensor &x, float t, double scaleShare) const;
+    /// All three, as samplers take them; the model has to outlive it.
+    Denoiser denoiser() const;
 
     /// How often it was asked; a run begins with 0, one that was parked with what it had reached.
     std::int64_t calls() const { return m_calls; }
@@ -74,13 +79,21 @@ private:
     using Rows = std::vector<Row>;  // of one picture, or of all
     using Side = std::vector<Rows>;
 
-    torch::Tensor guided(const torch::Tensor &input, float t, float level, const Combine &combine) const;
-    bool leavesOut(float level) const;
+    struct Strength {
+        double scale;
+        bool needsBoth = false;  ///< also where the unwanted half changes nothing
+    };
+
+    torch::Tensor toEps(const torch::Tensor &x, float t, const torch::Tensor &raw) const;
+    Combine epsOf(const torch::Tensor &x, float t) const;
+    torch::Tensor guided(const torch::Tensor &input, float t, float level, const Strength &strength,
+                         const Combine &combine) const;
+    bool leavesOut(float level, const Strength &strength) const;
     Side sideOf(const Words &words) const;
     void fillUp(Side &wanted, Side &unwanted) const;
     void predict(const torch::Tensor &input, float t, const std::vector<Side *> &sides) const;
     torch::Tensor call(const torch::Tensor &input, float t, const Conditioning &told) const;
-    torch::Tensor rescaled(const Rows &wanted, const torch::Tensor &without) const;
+    torch::Tensor rescaled(const Rows &wanted, const torch::Tensor &without, double scale) const;
 
     NoiseNetwork m_network;
     const DiscreteSchedule &m_levels;

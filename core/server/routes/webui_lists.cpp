@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace sg::server {
 namespace {
@@ -21,6 +22,13 @@ Json samplersJson()
     for (const SamplerSpec &sampler : samplers()) {
         Json options = Json::object();
         if (!sampler.defaultSchedule.empty()) options["scheduler"] = sampler.defaultSchedule;
+        // A1111's values here are texts, and only what is true is listed.
+        for (const auto &[key, set] : {std::pair("second_order", sampler.secondOrder),
+                                       {"brownian_noise", sampler.brownianNoise},
+                                       {"uses_ensd", sampler.usesSeedDelta},
+                                       {"discard_next_to_last_sigma", sampler.discardNextToLast}})
+            if (set) options[key] = "True";
+        if (sampler.name == "DPM++ 2M SDE Heun") options["solver_type"] = "heun";
         list.push_back({{"name", sampler.name}, {"aliases", sampler.aliases}, {"options", options}});
     }
     return list;

@@ -52,6 +52,7 @@ private Q_SLOTS:
     void notesAndStrict();
     void fieldsOfA1111NeedNoNote();
     void stylesAreNames();
+    void optionsComeInOverrideSettings();
     void samplerFields();
     void bodyMustBeAnObject();
     void pixelsOfATaskAreLimited();
@@ -217,6 +218,22 @@ void ParamsTest::stylesAreNames()
     QCOMPARE(styles("sea, oil"), std::string("sea, oil"));
     QCOMPARE(styles(nullptr), std::string());
     QVERIFY(namesField(parseParams({{"styles", Json::array({"sea", 1})}}, table()), "styles"));
+}
+
+void ParamsTest::optionsComeInOverrideSettings()
+{
+    const auto parse = [](const Json &overrides) {
+        return parseParams(Json{{"prompt", "x"}, {"s_churn", 2}, {"steps", 7}, {"override_settings", overrides}}, table());
+    };
+    const Expected<ParsedParams> made = parse(
+        {{"s_churn", 5.5}, {"randn_source", "NV"}, {"eta_noise_seed_delta", 31337}, {"steps", 9}, {"sd_vae", "x"}});
+    QVERIFY(made.has_value());
+    QCOMPARE(made->values.get<double>("s_churn"), 5.5);  // the option wins, as in A1111
+    QCOMPARE(made->values.get<std::string>("randn_source"), std::string("NV"));
+    QCOMPARE(made->values.get<std::int64_t>("eta_noise_seed_delta"), std::int64_t(31337));
+    QCOMPARE(made->values.get<std::int64_t>("steps"), std::int64_t(7));  // no option of A1111's
+    const Expected<ParsedParams> bad = parse({{"randn_source", "dice"}});
+    QVERIFY(!bad && bad.error().subject == "randn_source");
 }
 
 void ParamsTest::samplerFields()

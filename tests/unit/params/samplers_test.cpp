@@ -36,9 +36,12 @@ void SamplersTest::namesAreUniqueAndFound()
         QVERIFY(findSchedule(schedule.name) == &schedule);
         QVERIFY(findSchedule(schedule.label) == &schedule);
     }
-    for (const char *name : {"Euler", "Euler a", "DPM++ 2M", "DDIM"})
+    // A1111's twenty and Forge's five; A1111's twelve schedules.
+    QCOMPARE(samplers().size(), std::size_t(25));
+    QCOMPARE(schedules().size(), std::size_t(12));
+    for (const char *name : {"Euler", "DPM++ 2M SDE Heun", "DDIM CFG++", "UniPC", "LCM", "Restart", "HeunPP2", "DDPM"})
         QVERIFY(findSampler(name));
-    for (const char *label : {"Automatic", "Uniform", "Karras", "Exponential"})
+    for (const char *label : {"Automatic", "SGM Uniform", "SGMUniform", "KL Optimal", "Align Your Steps", "Beta"})
         QVERIFY(findSchedule(label));
     QVERIFY(!findSampler(""));
     QVERIFY(!findSampler("euler"));
@@ -66,6 +69,9 @@ void SamplersTest::resolution_data()
     row("Euler karras", "", "Euler", "Karras", 0);
     row("Euler a Exponential", "Karras", "Euler a", "Exponential", 0);  // the suffix wins
     row("Euler Automatic", "", "Euler", "Automatic", 0);
+    row("DPM++ 2M SDE Heun Exponential", "", "DPM++ 2M SDE Heun", "Automatic", 0);
+    row("Euler SGMUniform", "", "Euler", "SGM Uniform", 0);
+    row("DDIM CFG++", "Beta", "DDIM CFG++", "Beta", 0);
     row("euler", "", "DPM++ 2M", "Automatic", 1);
     row("k_euler", "", "DPM++ 2M", "Automatic", 1);
     row("", "", "DPM++ 2M", "Automatic", 1);

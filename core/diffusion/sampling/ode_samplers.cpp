@@ -1,0 +1,131 @@
+// Samplers that follow the slope dx/dsigma, with and without churn.
+#include "core/diffusion/sampling/lcm_levels.h"
+#include "core/diffusion/sampling/sigma_walk.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sg::sampling {
+namespace {
+
+/// Karras' churn: x is first taken back to a higher level. Returns that level.
+float churned(const SigmaWalk &walk, SamplerState &state, const SamplerNoise &noise)
+{
+    const SamplerOptions &options = walk.options;
+    const float sigma = walk.at(state);
+    if (options.churn <= 0) return sigma;
+    // The generator moves on at every step, also at those without churn.
+    const torch::Tensor fresh = noise.next() * options.noiseScale;
+    const double most = options.churnMaximum > 0 ? options.churnMaximum : std::numeric_limits<double>::infinity();
+    if (sigma < options.churnMinimum || sigma > most) return sigma;
+    const double gamma = std::min(options.churn / static_cast<double>(walk.sigmas.size() - 1), std::sqrt(2.0) - 1);
+    const float high = sigma * static_cast<float>(gamma + 1);
+    state.x = state.x + fresh * std::sqrt(high * high - sigma * sigma);
+    return high;
+}
+
+torch::Tensor euler(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const float sigma = churned(walk, state, noise);
+    const torch::Tensor denoised = model.x0(state.x, sigma);
+    state.x = state.x + slope(state.x, denoised, sigma) * (walk.next(state) - sigma);
+    return denoised;
+}
+
+torch::Tensor heun(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const float sigma = churned(walk, state, noise);
+    const float next = walk.next(state);
+    const torch::Tensor denoised = model.x0(state.x, sigma);
+    torch::Tensor direction = slope(state.x, denoised, sigma);
+    if (next > 0) {
+        const torch::Tensor there = state.x + direction * (next - sigma);
+        direction = (direction + slope(there, model.x0(there, next), next)) / 2;
+    }
+    state.x = state.x + direction * (next - sigma);
+    return denoised;
+}
+
+/// Heun with a third look, one level further, weighted by the levels. Source  Carzit's sd-webui-samplers-scheduler.
+torch::Tensor heunPlus(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const float sigma = churned(walk, state, noise);
+    const float next = walk.next(state);
+    const torch::Tensor denoised = model.x0(state.x, sigma);
+    const auto index = static_cast<std::size_t>(state.step);
+    const float end = walk.sigmas.back();
+    torch::Tensor direction = slope(state.x, denoised, sigma);
+    if (next != end) {
+        const torch::Tensor second = state.x + direction * (next - sigma);
+        const torch::Tensor secondSlope = slope(second, model.x0(second, next), next);
+        const float further = walk.sigmas[index + 2];
+        const float whole = walk.sigmas.front() * (further == end ? 2.0f : 3.0f);
+        float rest = 1 - next / whole;
+        torch::Tensor others = secondSlope * (next / whole);
+        if (further != end) {
+            const torch::Tensor third = second + secondSlope * (further - next);
+            others = others + slope(third, model.x0(third, further), further) * (further / whole);
+            rest -= further / whole;
+        }
+        direction = direction * rest + others;
+    }
+    state.x = state.x + direction * (next - sigma);
+    return denoised;
+}
+
+torch::Tensor dpm2(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const float sigma = churned(walk, state, noise);
+    const float next = walk.next(state);
+    const torch::Tensor denoised = model.x0(state.x, sigma);
+    torch::Tensor direction = slope(state.x, denoised, sigma);
+    if (next > 0) {
+        const float middle = std::sqrt(sigma * next);
+        const torch::Tensor there = state.x + direction * (middle - sigma);
+        direction = slope(there, model.x0(there, middle), middle);
+    }
+    state.x = state.x + direction * (next - sigma);
+    return denoised;
+}
+
+torch::Tensor lcm(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const float next = walk.next(state);
+    const torch::Tensor denoised = walk.lcm->x0(model, state.x, walk.at(state));
+    state.x = next > 0 ? denoised + noise.next() * next : denoised;
+    return denoised;
+}
+
+/// Source  Ho et al. 2020, arXiv:2006.11239, algorithm 2, between levels that need not be neighbours.
+torch::Tensor ddpm(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+{
+    const double sigma = walk.at(state), next = walk.next(state);
+    const torch::Tensor denoised = model.x0(state.x, walk.at(state));
+    const double here = 1 / (sigma * sigma + 1), there = 1 / (next * next + 1), alpha = here / there;
+    const torch::Tensor eps = slope(state.x, denoised, walk.at(state));
+    torch::Tensor x = (state.x * std::sqrt(here) - eps * ((1 - alpha) / std::sqrt(1 - here))) * std::sqrt(1 / alpha);
+    if (next > 0) x = (x + noise.next() * std::sqrt((1 - alpha) * (1 - there) / (1 - here))) / std::sqrt(there);
+    state.x = x;
+    return denoised;
+}
+
+}  // namespace
+
+torch::Tensor slope(const torch::Tensor &x, const torch::Tensor &denoised, float sigma)
+{
+    return (x - denoised) / sigma;
+}
+
+SigmaStep *findOdeStep(std::string_view name)
+{
+    if (name == "Euler") return euler;
+    if (name == "Heun") return heun;
+    if (name == "HeunPP2") return heunPlus;
+    if (name == "DPM2") return dpm2;
+    if (name == "LCM") return lcm;
+    if (name == "DDPM") return ddpm;
+    return nullptr;
+}
+
+}  // namespace sg::sampling
