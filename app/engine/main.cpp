@@ -7,15 +7,18 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace {
 
@@ -78,6 +81,31 @@ int takeOver(int fd, int replacement)
     return own;
 }
 
+/// Starts this program again with malloc's settings for large tensors, which it reads before main(): one heap that
+/// keeps what is freed, in huge pages. Otherwise every tensor of more than 32 MiB is memory that the system has to
+/// clear, on a virtual machine often even to find, again and again: a fifth of the time of a picture. ModelStore and
+/// idle() give the heap's free part back. Returns when they are set already, by whomever.
+void restartWithHeap(char **words)
+{
+    const char *const name = "GLIBC_TUNABLES";
+    if (getenv(name)) return;
+    setenv(name,
+           "glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:"
+           "glibc.malloc.hugetlb=1",
+           0);
+    // By its name, which is what the process is then called.
+    std::error_code problem;
+    execv(std::filesystem::read_symlink("/proc/self/exe", problem).c_str(), words);
+    std::perror("serigraph-engine: running without settings for malloc");
+}
+
+/// Whether the process that started this one, as far as it said so, is still there.
+bool supervisorLives()
+{
+    const char *const parent = getenv("SERIGRAPH_SUPERVISOR");
+    return !parent || std::to_string(getppid()) == parent;
+}
+
 }  // namespace
 
 int main(int count, char **words)
@@ -100,6 +128,8 @@ int main(int count, char **words)
     // An engine without its supervisor would hold memory for nobody. stdin's end says the same, but only to a thread
     // that reads.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!supervisorLives()) return 0;  // it was gone before the signal could be asked for
+    if (!arguments.null) restartWithHeap(words);
     signal(SIGPIPE, SIG_IGN);
     const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const int in = takeOver(STDIN_FILENO, nothing);

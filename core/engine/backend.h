@@ -42,6 +42,8 @@ public:
                                     std::stop_token stop) = 0;
     /// Of all models when no path is given.
     virtual void unload(const std::optional<std::string> &path) = 0;
+    /// Nothing has been asked for a while: memory that only speed needs can go.
+    virtual void idle() {}
     /// Thread  any.
     virtual std::vector<ResidentModel> residentModels() const = 0;
 };

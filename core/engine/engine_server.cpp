@@ -21,6 +21,8 @@ constexpr std::size_t kMaxJobs = 10'000;
 constexpr std::size_t kReadSize = 1u << 16;
 /// How long a running step may take to notice that the process ends; after that it ends without it.
 constexpr std::chrono::seconds kPatience{5};
+/// Without a request for this long, the backend is told so.
+constexpr std::chrono::seconds kIdle{10};
 
 }  // namespace
 
@@ -221,7 +223,13 @@ void EngineServer::compute()
     m_changed.notify_all();
     while (m_backend) {
         std::unique_lock lock(m_mutex);
-        m_changed.wait(lock, [this] { return m_closing || !m_jobs.empty(); });
+        const auto awaited = [this] { return m_closing || !m_jobs.empty(); };
+        if (!m_changed.wait_for(lock, kIdle, awaited)) {
+            lock.unlock();
+            m_backend->idle();
+            lock.lock();
+            m_changed.wait(lock, awaited);
+        }
         if (m_jobs.empty()) break;
         m_running = std::move(m_jobs.front());
         m_jobs.pop_front();

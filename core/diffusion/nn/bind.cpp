@@ -13,6 +13,7 @@ namespace sg::nn {
 namespace {
 
 constexpr std::size_t kNamedKeys = 5;
+constexpr std::int64_t kWorthWaiting = 1 << 14;  // bytes of a weight; smaller ones are converted at once
 
 // Beginnings of keys that single files carry beside the networks: nothing here is needed to draw a picture.
 constexpr std::array<std::string_view, 20> kIgnored{"model_ema.",
@@ -114,6 +115,16 @@ torch::Tensor view(const TensorInfo &info, at::IntArrayRef shape, const std::str
     return info.strides.empty() ? whole.view(sizes) : whole.as_strided(sizes, info.strides);
 }
 
+// Whether a weight stays in its file until the layer that owns it converts it. Half of a checkpoint's bytes are
+// convolutions, which are packed when they first run: they never need memory of their own before that. The
+// autoencoder's encoder is not used by most tasks at all.
+bool mayWait(const torch::Tensor &held, const WeightSource &source)
+{
+    const bool half = held.scalar_type() == torch::kFloat16 || held.scalar_type() == torch::kBFloat16;
+    return half && source.device.is_cpu() && source.dtype == torch::kFloat32 && held.dim() >= 2 &&
+           held.is_contiguous() && static_cast<std::int64_t>(held.nbytes()) >= kWorthWaiting;
+}
+
 torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSource &source, BindReport &report)
 {
     std::vector<torch::Tensor> parts;
@@ -121,11 +132,15 @@ torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSo
         parts.push_back(view(part, part.shape, wanted.key, source).to(source.dtype));
     const torch::Tensor held =
         parts.empty() ? view(info, wanted.declared->shape, wanted.key, source) : torch::cat(parts);
+    const bool inFile = parts.empty() && held.data_ptr() == source.files.at(info.file)->data() + info.offset;
+    report.bytes += static_cast<std::size_t>(held.numel()) * torch::elementSize(source.dtype);
+    if (inFile && mayWait(held, source)) {
+        report.mapped += held.nbytes();
+        return held.view(wanted.declared->shape);
+    }
     torch::Tensor moved = held.to(source.device).to(source.dtype).contiguous().view(wanted.declared->shape);
     if (!source.device.is_cpu() && moved.dim() == 4) moved = moved.contiguous(at::MemoryFormat::ChannelsLast);
-    report.bytes += moved.nbytes();
-    if (parts.empty() && moved.data_ptr() == source.files.at(info.file)->data() + info.offset)
-        report.mapped += moved.nbytes();
+    if (inFile && moved.data_ptr() == held.data_ptr()) report.mapped += moved.nbytes();
     return moved;
 }
 
@@ -160,6 +175,7 @@ void bind(torch::nn::Module &module, const std::string &prefix, const WeightSour
                source.index.path());
     for (auto &[leaf, wanted] : leaves) {
         if (source.stop.stop_requested()) refuse(ErrorCode::Cancelled, "loading was cancelled", source.index.path());
+        leaf->setPrecision(source.dtype);
         leaf->edit([&, &wanted = wanted](const auto &) {
             for (const Wanted &one : wanted) {
                 torch::Tensor parameter = one.declared->parameter;

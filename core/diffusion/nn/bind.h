@@ -27,12 +27,13 @@ struct WeightSource {
 /// What bind() did, summed over the networks of a file.
 struct BindReport {
     std::set<std::string, std::less<>> used;  ///< keys of the file
-    std::size_t bytes = 0;                    ///< of weights as bound, on whatever device
-    std::size_t mapped = 0;                   ///< the part of `bytes` that lies in mapped files
+    std::size_t bytes = 0;                    ///< of weights when all have been used, on whatever device
+    std::size_t mapped = 0;                   ///< bytes of mapped files that weights lie in
 };
 
 /// Gives each Leaf of `module` its weights: the tensor under `prefix` + its name. No copy where type and device are
-/// right already, one conversion otherwise.
+/// right already. Large half precision weights that are to be float32 on the CPU stay in the file until the layer
+/// first uses them; others are converted at once.
 /// Errors  throws Failure: UnusableFile for missing keys (the first five are named), wrong shapes and types that are no
 ///         weights; ModelChanged when the file was cut or replaced since its header was read; Cancelled.
 void bind(torch::nn::Module &module, const std::string &prefix, const WeightSource &source, BindReport &report);

@@ -29,8 +29,26 @@ torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> s
 void Leaf::edit(const std::function<void(const std::vector<Declared> &)> &change)
 {
     restoreWeights();
+    for (const Declared &one : m_declared)
+        settled(one.parameter);
     change(m_declared);
     weightsChanged();
+}
+
+bool Leaf::waits(const torch::Tensor &parameter) const
+{
+    return m_precision != torch::ScalarType::Undefined && parameter.scalar_type() != m_precision;
+}
+
+const torch::Tensor &Leaf::settled(const torch::Tensor &parameter) const
+{
+    if (waits(parameter)) parameter.set_data(parameter.to(m_precision));
+    return parameter;
+}
+
+torch::Tensor Leaf::lent(const torch::Tensor &parameter) const
+{
+    return waits(parameter) ? parameter.to(m_precision) : parameter;
 }
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(declare("weight", {out, in}))
@@ -40,7 +58,7 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(
 
 torch::Tensor LinearImpl::forward(const torch::Tensor &x) const
 {
-    return at::linear(x, m_weight, m_bias);
+    return at::linear(x, settled(m_weight), m_bias);
 }
 
 Conv2dImpl::Conv2dImpl(const Shape &shape)
@@ -51,7 +69,7 @@ Conv2dImpl::Conv2dImpl(const Shape &shape)
 
 bool Conv2dImpl::isFloat() const
 {
-    return !m_packed.empty() || !m_winograd.empty() || PackedConv::fits(m_weight);
+    return !m_packed.empty() || !m_winograd.empty() || PackedConv::fits(m_weight, precision());
 }
 
 torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
@@ -66,12 +84,13 @@ torch::Tensor Conv2dImpl::convolveDirect(const torch::Tensor &x, const torch::Te
         if (!m_packed.isFor(x)) {
             restoreWeights();
             m_packed.pack(m_weight, x, m_shape.stride, m_shape.padding);
+            m_kept = waits(m_weight) ? m_weight.detach() : torch::Tensor();
             m_weight.set_data(torch::empty({0}));
         }
         return m_packed.forward(x, bias, plus);
     }
     const std::array<std::int64_t, 2> stride{m_shape.stride, m_shape.stride}, padding{m_shape.padding, m_shape.padding};
-    torch::Tensor y = at::conv2d(x, m_weight, bias, stride, padding);
+    torch::Tensor y = at::conv2d(x, settled(m_weight), bias, stride, padding);
     return plus.defined() ? y.add_(plus) : y;
 }
 
@@ -84,10 +103,10 @@ torch::Tensor Conv2dImpl::tryWinograd(const torch::Tensor &x, const torch::Tenso
     if (m_winograd.empty()) {
         restoreWeights();
         Winograd made;
-        made.pack(m_weight);
+        made.pack(lent(m_weight));
         if (m_shape.seldom) return made.forward(x, bias, plus, doubled);
         m_winograd = made;
-        m_kept = smallest(m_weight);
+        m_kept = waits(m_weight) ? m_weight.detach() : smallest(m_weight);
         m_weight.set_data(torch::empty({0}));
     }
     return m_winograd.forward(x, bias, plus, doubled);
@@ -102,9 +121,9 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
         restoreWeights();
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
         // 3x3 kernel, spread over a pair in each direction, is a 4x4 kernel of a transposed convolution with stride 2.
-        const torch::Tensor turned = m_weight.transpose(0, 1).flip({2, 3});
-        m_doubled = torch::zeros({m_shape.in, m_shape.out, 4, 4}, m_weight.options())
-                        .contiguous(at::MemoryFormat::ChannelsLast);
+        const torch::Tensor turned = lent(m_weight).transpose(0, 1).flip({2, 3});
+        m_doubled =
+            torch::zeros({m_shape.in, m_shape.out, 4, 4}, turned.options()).contiguous(at::MemoryFormat::ChannelsLast);
         for (const std::int64_t row : {0, 1})
             for (const std::int64_t column : {0, 1})
                 m_doubled.narrow(2, row, 3).narrow(3, column, 3).add_(turned);
@@ -114,8 +133,8 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
 
 void Conv2dImpl::restoreWeights()
 {
-    if (!m_packed.empty()) m_weight.set_data(m_packed.unpacked());
-    if (!m_winograd.empty()) m_weight.set_data(m_kept.to(torch::kFloat32));
+    if (!m_packed.empty()) m_weight.set_data(m_kept.defined() ? m_kept : m_packed.unpacked());
+    if (!m_winograd.empty()) m_weight.set_data(waits(m_kept) ? m_kept : m_kept.to(torch::kFloat32));
     m_packed.clear();
     m_winograd.clear();
     m_kept.reset();
@@ -159,7 +178,8 @@ EmbeddingImpl::EmbeddingImpl(std::int64_t count, std::int64_t width) : m_weight(
 
 torch::Tensor EmbeddingImpl::forward(const torch::Tensor &ids) const
 {
-    return at::embedding(m_weight, ids);
+    const torch::Tensor rows = at::embedding(m_weight, ids);
+    return waits(rows) ? rows.to(precision()) : rows;  // of a large table, only what is asked for
 }
 
 }  // namespace sg::nn

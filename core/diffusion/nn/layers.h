@@ -15,6 +15,7 @@
 namespace sg::nn {
 
 /// A layer that owns weights. It begins with empty tensors and the shapes they must get; bind() fills them in.
+/// A large weight of another type than precision() may lie in its mapped file until it is first used.
 class Leaf : public torch::nn::Module {
 public:
     struct Declared {
@@ -27,14 +28,20 @@ public:
     /// Changes weights in place. What a layer derives from them is made anew afterwards; reading parameters is only
     /// right in here, because a layer may keep them in another layout.
     void edit(const std::function<void(const std::vector<Declared> &)> &change);
+    torch::ScalarType precision() const { return m_precision; }  ///< of computing; Undefined: the weights' own
+    void setPrecision(torch::ScalarType precision) { m_precision = precision; }
 
 protected:
     torch::Tensor declare(const std::string &name, std::vector<std::int64_t> shape);
+    bool waits(const torch::Tensor &parameter) const;                    ///< still as it lies in the file
+    const torch::Tensor &settled(const torch::Tensor &parameter) const;  ///< in precision() from now on
+    torch::Tensor lent(const torch::Tensor &parameter) const;            ///< in precision() for one use
     virtual void restoreWeights() {}
     virtual void weightsChanged() {}
 
 private:
     std::vector<Declared> m_declared;
+    torch::ScalarType m_precision = torch::ScalarType::Undefined;
 };
 
 /// Shapes  x [..., in] -> [..., out]. Keys weight [out, in], bias [out].
@@ -42,7 +49,7 @@ class LinearImpl final : public Leaf {
 public:
     LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
     torch::Tensor forward(const torch::Tensor &x) const;
-    const torch::Tensor &weight() const { return m_weight; }
+    const torch::Tensor &weight() const { return settled(m_weight); }
     const torch::Tensor &bias() const { return m_bias; }
 
 private:
@@ -59,7 +66,7 @@ public:
     };
     explicit Conv2dImpl(const Shape &shape);
     torch::Tensor forward(const torch::Tensor &x) { return convolve(x, m_bias, {}); }
-    /// With another bias [out], for what is added to every pixel of a channel.
+    /// With another bias [out]: what is added to every pixel of a channel.
     torch::Tensor forward(const torch::Tensor &x, const torch::Tensor &bias) { return convolve(x, bias, {}); }
     /// plus + convolution of x, in one pass.
     torch::Tensor forwardPlus(const torch::Tensor &x, const torch::Tensor &plus) { return convolve(x, m_bias, plus); }
@@ -67,7 +74,7 @@ public:
     /// costs less than half of what convolving the enlarged picture would.
     torch::Tensor forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width);
     /// A 1x1 convolution's weight as a matrix [out, in].
-    torch::Tensor matrix() const { return m_weight.view({m_shape.out, m_shape.in}); }
+    torch::Tensor matrix() const { return settled(m_weight).view({m_shape.out, m_shape.in}); }
     const torch::Tensor &bias() const { return m_bias; }
 
 private:
@@ -83,8 +90,8 @@ private:
     Shape m_shape;
     torch::Tensor m_weight, m_bias;
     PackedConv m_packed;      ///< while it holds the weight, m_weight is empty
-    Winograd m_winograd;      ///< while it holds the weight, m_kept is the original and m_weight is empty
-    torch::Tensor m_kept;     ///< in half the bytes where that is exact, as it is for checkpoints of such a type
+    Winograd m_winograd;      ///< the same
+    torch::Tensor m_kept;     ///< what it was made of: in the file, or in half the bytes where that is exact
     torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is
 };
 TORCH_MODULE(Conv2d);
@@ -122,7 +129,7 @@ class EmbeddingImpl final : public Leaf {
 public:
     EmbeddingImpl(std::int64_t count, std::int64_t width);
     torch::Tensor forward(const torch::Tensor &ids) const;
-    const torch::Tensor &weight() const { return m_weight; }
+    const torch::Tensor &weight() const { return settled(m_weight); }
 
 private:
     torch::Tensor m_weight;
@@ -130,8 +137,7 @@ private:
 TORCH_MODULE(Embedding);
 
 /// Children under given names: "0" and "2" of time_embed, whose "1" has no weights.
-class SlotsImpl final : public torch::nn::Module {
-public:
+struct SlotsImpl final : torch::nn::Module {
     template <class Module>
     Module put(const std::string &name, Module module)
     {

@@ -34,9 +34,10 @@ c10::TypedOperatorHandle<Signature> find(const char *overload)
 
 }  // namespace
 
-bool PackedConv::fits(const torch::Tensor &weight)
+bool PackedConv::fits(const torch::Tensor &weight, torch::ScalarType precision)
 {
-    return weight.is_cpu() && weight.scalar_type() == torch::kFloat32 && at::hasMKLDNN();
+    const torch::ScalarType type = precision == torch::ScalarType::Undefined ? weight.scalar_type() : precision;
+    return weight.is_cpu() && type == torch::kFloat32 && at::hasMKLDNN();
 }
 
 void PackedConv::pack(const torch::Tensor &weight, const torch::Tensor &x, std::int64_t stride, std::int64_t padding)
@@ -44,7 +45,8 @@ void PackedConv::pack(const torch::Tensor &weight, const torch::Tensor &x, std::
     m_stride = stride;
     m_padding = padding;
     m_size = x.sizes().vec();
-    m_packed = at::mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), Pair{padding, padding}, Pair{stride, stride}, kOnce,
+    m_packed = at::mkldnn_reorder_conv2d_weight(weight.to(torch::kFloat32).to_mkldnn(), Pair{padding, padding},
+                                                Pair{stride, stride}, kOnce,
                                                 /*groups=*/1, x.sizes());
 }
 

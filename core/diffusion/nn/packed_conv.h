@@ -11,11 +11,12 @@ namespace sg::nn {
 /// Dtype  float32 on the CPU.
 class PackedConv {
 public:
-    /// Whether weights like this one can be packed.
-    static bool fits(const torch::Tensor &weight);
+    /// Whether weights like this one can be packed for convolutions of `precision` (of their own type: Undefined).
+    static bool fits(const torch::Tensor &weight, torch::ScalarType precision);
 
     bool empty() const { return !m_packed.defined(); }
     bool isFor(const torch::Tensor &x) const { return !empty() && x.sizes() == m_size; }
+    /// `weight` may have any type.
     void pack(const torch::Tensor &weight, const torch::Tensor &x, std::int64_t stride, std::int64_t padding);
     void clear() { m_packed.reset(); }
     /// The weight as it was, [out, in, kernel, kernel].

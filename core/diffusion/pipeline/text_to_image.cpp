@@ -180,6 +180,7 @@ void Task::decode(const torch::Tensor &latents)
         if (m_context.stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
         const torch::Tensor picture = m_checkpoint.vae->decode(latents.narrow(0, i, 1).to(m_checkpoint.vaeDtype));
         requireFinite(picture, "in the decoded picture");
+        m_checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
         m_sink.image(m_firstImage + i, toImage(picture[0]));
         ++m_unitsDone;
         report({.step = m_steps, .sampled = false});

@@ -61,7 +61,8 @@ ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token s
 /// Lets the least recently used go while another model would not fit beside it.
 void ModelStore::makeRoom(const FileIdentity &file)
 {
-    if (!m_device.is_cpu()) return;
+    if (!m_device.is_cpu() || m_residents.empty()) return;
+    giveBackMemory();  // the heap's free part counts as available only then
     while (!m_residents.empty() && availableMemory() < kRoomPerFileByte * static_cast<double>(file.size)) {
         logInfo("engine", "made room: " + m_residents.back().path + " was unloaded");
         unload(m_residents.back().path);

@@ -16,6 +16,7 @@ public:
     Expected<void> generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                             std::stop_token stop) override;
     void unload(const std::optional<std::string> &path) override;
+    void idle() override { m_store.giveBackMemory(); }
     std::vector<ResidentModel> residentModels() const override { return m_store.residents(); }
 
 private:

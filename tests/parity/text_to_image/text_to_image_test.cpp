@@ -8,8 +8,14 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
 
 using namespace sg;
 
@@ -31,8 +37,10 @@ public:
     {
         CHECK(index == static_cast<std::int64_t>(images.size()));
         images.push_back(std::move(picture));
+        if (afterImage) afterImage();
     }
 
+    std::function<void()> afterImage;
     std::vector<StepProgress> steps;
     std::vector<Image> images, previews;
     bool wantsPreviews = false;
@@ -47,12 +55,12 @@ Checkpoint &starter()
 }
 
 /// The error's code, or nothing when all went well.
-std::optional<Error> draw(const GenerationRequest &request, Collector &sink)
+std::optional<Error> draw(const GenerationRequest &request, Collector &sink, Checkpoint &checkpoint = starter())
 {
     const c10::InferenceMode mode;
     Conditioner conditioner;
     try {
-        textToImage(starter(), conditioner, request, sink, sink.stop.get_token());
+        textToImage(checkpoint, conditioner, request, sink, sink.stop.get_token());
     } catch (const Failure &failure) {
         return failure.error;
     }
@@ -196,6 +204,25 @@ SG_CASE(cancel_takes_effect_at_the_next_step)
     two.batchSize = 2;
     const std::optional<Error> late = draw(two, between);
     CHECK(late && late->code == ErrorCode::Cancelled && between.images.size() == 1);
+}
+
+// Weights are read when they are first used: a file that changes in between must not become a wrong picture.
+SG_CASE(a_changed_file_gives_no_picture)
+{
+    std::string folder = (std::filesystem::temp_directory_path() / "sg-changed-XXXXXX").string();
+    CHECK(::mkdtemp(folder.data()) != nullptr);
+    const std::filesystem::path path = std::filesystem::path(folder) / "starter.safetensors";
+    std::filesystem::copy_file(kStarter, path);
+    const auto checkpoint = loadCheckpoint(path, torch::kCPU, torch::kFloat);
+    GenerationRequest two = karras();
+    two.batchSize = 2;
+    Collector sink;
+    sink.afterImage = [&] {
+        std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(2));
+    };
+    const std::optional<Error> error = draw(two, sink, *checkpoint);
+    CHECK(error && error->code == ErrorCode::ModelChanged && sink.images.size() == 1);
+    std::filesystem::remove_all(folder);
 }
 
 SG_TEST_MAIN

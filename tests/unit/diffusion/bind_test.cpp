@@ -167,7 +167,7 @@ SG_CASE(starterLoadsAndRuns)
     CHECK(model->config.unet.heads == 8 && model->config.unet.normGroups == 8 && model->config.vae.normGroups == 4);
     CHECK(model->config.latentToRgb.size() == 5);
     CHECK(model->bytes > 30'000'000 && model->bytes < 60'000'000);
-    CHECK(model->files.empty());  // everything was converted: nothing of the file is held
+    CHECK(model->files.size() == 1);  // what is large waits there until it is used
     const torch::Tensor tokens = torch::full({1, 77}, 49407, torch::kLong);
     const torch::Tensor words = model->text->forward(tokens);
     CHECK((words.sizes() == at::IntArrayRef{1, 77, 64}));
@@ -219,6 +219,52 @@ SG_CASE(everyContainerGivesTheSameWeights)
         same(*given->vae, *wanted->vae);
         given->requireUnchanged();
     }
+}
+
+// Parameters of `module` that lie in `file`; then all of them as float32, as somebody who edits them finds them.
+std::size_t settleAll(torch::nn::Module &module, const sg::nn::MappedFile &file)
+{
+    std::size_t waiting = 0;
+    for (const auto &entry : module.named_modules()) {
+        auto *leaf = dynamic_cast<sg::nn::Leaf *>(entry.value().get());
+        if (!leaf) continue;
+        for (const sg::nn::Leaf::Declared &one : leaf->declared()) {
+            const auto *place = static_cast<const std::byte *>(one.parameter.data_ptr());
+            waiting += place >= file.data() && place < file.data() + file.size();
+        }
+        leaf->edit([](const std::vector<sg::nn::Leaf::Declared> &declared) {
+            for (const sg::nn::Leaf::Declared &one : declared)
+                CHECK(one.parameter.scalar_type() == torch::kFloat32 && one.parameter.sizes() == one.shape);
+        });
+    }
+    return waiting;
+}
+
+// Large half precision weights wait in the file. What is computed is the same as with weights that were all converted
+// first, at any size of picture.
+SG_CASE(halfWeightsWaitInTheFile)
+{
+    const auto late = sg::loadCheckpoint(kStarter, torch::kCPU, torch::kFloat32);
+    const auto early = sg::loadCheckpoint(kStarter, torch::kCPU, torch::kFloat32);
+    CHECK(late->bytes == early->bytes);
+    CHECK(settleAll(*early->text, *early->files.front()) > 0);
+    CHECK(settleAll(*early->unet, *early->files.front()) > 50);
+    CHECK(settleAll(*early->vae, *early->files.front()) > 20);
+    CHECK(settleAll(*early->vae, *early->files.front()) == 0);
+    const torch::Tensor tokens = torch::full({1, 77}, 49407, torch::kLong);
+    const auto compare = [&](std::int64_t size) {
+        const auto outputs = [&](sg::Checkpoint &model) {
+            const torch::Tensor words = model.text->forward(tokens), x = torch::ones({1, 4, size, size});
+            const torch::Tensor noise = model.unet->forward(x, torch::tensor({9.f}), words);
+            return torch::cat({words.flatten(), noise.flatten(), model.vae->decode(noise).flatten()});
+        };
+        CHECK(outputs(*late).equal(outputs(*early)));
+    };
+    for (const std::int64_t size : {16, 24, 16})
+        compare(size);
+    CHECK(settleAll(*late->vae, *late->files.front()) > 10);  // the encoder's were not needed
+    settleAll(*late->unet, *late->files.front());
+    compare(24);
 }
 
 SG_CASE(missingKeysAreNamed)
