@@ -106,7 +106,7 @@ void EngineServer::handle(const Frame &frame)
     } else if (type == "cancel") {
         cancel(header, id);
     } else if (type == "generate") {
-        generate(header, id);
+        generate(frame, id);
     } else if (type == "load") {
         Expected<ModelRef> model = parseModel(header);
         if (!model) return m_outbox.send(errorEvent(id, model.error()));
@@ -124,9 +124,9 @@ void EngineServer::handle(const Frame &frame)
     }
 }
 
-void EngineServer::generate(const Json &header, const std::string &id)
+void EngineServer::generate(const Frame &frame, const std::string &id)
 {
-    Expected<GenerateMessage> message = parseGenerate(header);
+    Expected<GenerateMessage> message = parseGenerate(frame);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }
@@ -240,7 +240,7 @@ void EngineServer::compute()
     m_changed.notify_all();
 }
 
-Json EngineServer::runJob(const Job &job)
+Json EngineServer::runJob(Job &job)
 {
     if (job.kind == JobKind::Generate) return runGenerate(job);
     if (job.kind == JobKind::Unload) {
@@ -259,8 +259,10 @@ Json EngineServer::runJob(const Job &job)
     return json;
 }
 
-Json EngineServer::runGenerate(const Job &job)
+Json EngineServer::runGenerate(Job &job)
 {
+    if (const Expected<void> decoded = decodePictures(job.message); !decoded)
+        return errorEvent(job.id, decoded.error());
     TaskSink sink(job.id, job.message, m_outbox);
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());

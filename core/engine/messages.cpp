@@ -1,8 +1,11 @@
 #include "core/engine/messages.h"
 
 #include "core/base/version.h"
+#include "core/picture/picture.h"
 
 #include <unistd.h>
+
+#include <algorithm>
 
 namespace sg::engine {
 namespace {
@@ -10,7 +13,7 @@ namespace {
 /// The engine's own bounds are wide: what an installation allows was checked where the task was accepted.
 const ParamTable &engineTable()
 {
-    static const ParamTable table = ParamTable::textToImage().limited(
+    static const ParamTable table = ParamTable::standard().limited(
         {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
     return table;
 }
@@ -24,6 +27,49 @@ Expected<std::string> textField(const Json &object, const char *key, const std::
     }
     if (!it->is_string()) return fail(ErrorCode::InvalidArgument, subject + " must be a text", subject);
     return it->get<std::string>();
+}
+
+/// How many pictures the row names.
+std::size_t picturesNamed(const ParamValues &values, const std::string &row)
+{
+    const ParamValue *value = values.find(row);
+    if (const auto *list = value ? std::get_if<std::vector<std::string>>(value) : nullptr) return list->size();
+    return value && asksForSomething(*value) ? 1 : 0;
+}
+
+/// Cuts the payload into the pictures that the header lists.
+Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamValues &values)
+{
+    const auto refuse = [](const std::string &rule) { return fail(ErrorCode::InvalidArgument, rule, "pictures"); };
+    std::vector<InputFile> files;
+    const auto it = frame.header.find("pictures");
+    const Json list = it == frame.header.end() ? Json::array() : *it;
+    if (!list.is_array() || list.size() > kMaxInputFiles)
+        return refuse("pictures must be a list of at most " + std::to_string(kMaxInputFiles));
+    std::size_t at = 0;
+    for (const Json &entry : list) {
+        const auto row = entry.is_object() ? entry.find("row") : entry.end();
+        const auto bytes = entry.is_object() ? entry.find("bytes") : entry.end();
+        if (!entry.is_object() || row == entry.end() || !row->is_string() || bytes == entry.end() ||
+            !bytes->is_number_integer())
+            return refuse("each of pictures must have a row and a number of bytes");
+        const ParamSpec *spec = engineTable().find(row->get<std::string>());
+        if (!spec || !spec->isPicture()) return refuse("pictures names a row that is no picture");
+        // A negative number becomes a huge one, for which no frame has room.
+        const auto size = bytes->is_number_unsigned() ? bytes->get<std::uint64_t>()
+                                                      : static_cast<std::uint64_t>(bytes->get<std::int64_t>());
+        if (size == 0 || size > frame.payload.size() - at) return refuse("the payload is shorter than pictures says");
+        files.push_back({spec->key, frame.payload.substr(at, size)});
+        at += size;
+    }
+    if (at != frame.payload.size()) return refuse("the payload is longer than pictures says");
+    for (const ParamSpec &spec : engineTable().specs()) {
+        const auto ofRow = [&](const InputFile &file) { return file.row == spec.key; };
+        if (spec.isPicture() && picturesNamed(values, spec.key) !=
+                                    static_cast<std::size_t>(std::count_if(files.begin(), files.end(), ofRow)))
+            return refuse("params." + spec.key + " and pictures do not agree");
+    }
+    return files;
 }
 
 }  // namespace
@@ -49,8 +95,9 @@ Expected<ModelRef> parseModel(const Json &header)
     return model;
 }
 
-Expected<GenerateMessage> parseGenerate(const Json &header)
+Expected<GenerateMessage> parseGenerate(const Frame &frame)
 {
+    const Json &header = frame.header;
     GenerateMessage message;
     Expected<ModelRef> model = parseModel(header);
     if (!model) return Unexpected{model.error()};
@@ -62,12 +109,34 @@ Expected<GenerateMessage> parseGenerate(const Json &header)
     message.values = std::move(parsed->values);
     resolveSeeds(message.values);
     message.request = GenerationRequest::from(message.values);
+    Expected<std::vector<InputFile>> pictures = parsePictures(frame, message.values);
+    if (!pictures) return Unexpected{pictures.error()};
+    message.pictures = std::move(*pictures);
     if (const auto previews = header.find("previews"); previews != header.end()) {
         if (!previews->is_boolean())
             return fail(ErrorCode::InvalidArgument, "previews must be true or false", "previews");
         message.previews = previews->get<bool>();
     }
     return message;
+}
+
+Expected<void> decodePictures(GenerateMessage &message)
+{
+    for (const InputFile &file : message.pictures) {
+        Expected<DecodedPicture> picture = decodePicture(file.bytes);
+        if (!picture) {
+            Error error = picture.error();
+            error.message = file.row + " is no usable picture: " + error.message;
+            error.subject = file.row;
+            return Unexpected{std::move(error)};
+        }
+        if (file.row == "mask")
+            message.request.start.mask = std::move(picture->image);
+        else
+            message.request.start.pictures.push_back(std::move(picture->image));
+    }
+    message.pictures.clear();
+    return {};
 }
 
 Expected<std::optional<std::string>> parseUnload(const Json &header)

@@ -73,7 +73,7 @@ void TaskSink::image(std::int64_t index, Image picture)
     ++m_images;
     const GenerationRequest &request = m_message.request;
     std::string text = infotext({.values = m_message.values,
-                                 .table = ParamTable::textToImage(),
+                                 .table = ParamTable::standard(),
                                  .modelName = m_message.model.name,
                                  .modelHash = m_message.model.hash,
                                  .seed = request.imageSeed(index),
