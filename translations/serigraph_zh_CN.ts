@@ -520,6 +520,282 @@
         <source>No norm</source>
         <translation>No norm</translation>
     </message>
+    <message>
+        <source>Start picture</source>
+        <translation>起始图片</translation>
+    </message>
+    <message>
+        <source>The picture that the drawing starts from; several are drawn as one batch.</source>
+        <translation>绘制由此图片开始；多张图片作为一批绘制。</translation>
+    </message>
+    <message>
+        <source>Denoising strength</source>
+        <translation>重绘强度</translation>
+    </message>
+    <message>
+        <source>How far the result may move away from the start: 0 keeps it, 1 forgets it.</source>
+        <translation>结果可以偏离起始图片多远：0 保持原样，1 完全不管。</translation>
+    </message>
+    <message>
+        <source>Resize mode</source>
+        <translation>缩放方式</translation>
+    </message>
+    <message>
+        <source>What happens to a start picture of another shape.</source>
+        <translation>起始图片形状不同时如何处理。</translation>
+    </message>
+    <message>
+        <source>Just resize</source>
+        <translation>仅缩放</translation>
+    </message>
+    <message>
+        <source>Crop and resize</source>
+        <translation>裁剪后缩放</translation>
+    </message>
+    <message>
+        <source>Resize and fill</source>
+        <translation>缩放后填充</translation>
+    </message>
+    <message>
+        <source>Just resize (latent upscale)</source>
+        <translation>仅缩放（潜空间放大）</translation>
+    </message>
+    <message>
+        <source>Mask</source>
+        <translation>蒙版</translation>
+    </message>
+    <message>
+        <source>White is drawn anew, black stays; of the start picture&apos;s size.</source>
+        <translation>白色部分重绘，黑色部分保留；尺寸须与起始图片相同。</translation>
+    </message>
+    <message>
+        <source>Mask blur</source>
+        <translation>蒙版模糊</translation>
+    </message>
+    <message>
+        <source>How softly the mask ends.</source>
+        <translation>蒙版边缘的柔和程度。</translation>
+    </message>
+    <message>
+        <source>Mask blur, across</source>
+        <translation>蒙版模糊（横向）</translation>
+    </message>
+    <message>
+        <source>Of its own for this direction; -1 is the mask blur.</source>
+        <translation>此方向单独的值；-1 表示使用蒙版模糊。</translation>
+    </message>
+    <message>
+        <source>Mask blur, down</source>
+        <translation>蒙版模糊（纵向）</translation>
+    </message>
+    <message>
+        <source>Mask mode</source>
+        <translation>蒙版模式</translation>
+    </message>
+    <message>
+        <source>Which part is drawn anew.</source>
+        <translation>重绘哪一部分。</translation>
+    </message>
+    <message>
+        <source>Inpaint masked</source>
+        <translation>重绘蒙版内</translation>
+    </message>
+    <message>
+        <source>Inpaint not masked</source>
+        <translation>重绘蒙版外</translation>
+    </message>
+    <message>
+        <source>Masked content</source>
+        <translation>蒙版区域内容</translation>
+    </message>
+    <message>
+        <source>What the masked part is filled with before drawing.</source>
+        <translation>绘制前用什么填充蒙版区域。</translation>
+    </message>
+    <message>
+        <source>Fill</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>Latent noise</source>
+        <translation>潜空间噪声</translation>
+    </message>
+    <message>
+        <source>Latent nothing</source>
+        <translation>潜空间空白</translation>
+    </message>
+    <message>
+        <source>Only the masked area</source>
+        <translation>仅蒙版区域</translation>
+    </message>
+    <message>
+        <source>Draws the masked part alone at the full size and puts it back.</source>
+        <translation>以完整尺寸单独绘制蒙版区域，再放回原处。</translation>
+    </message>
+    <message>
+        <source>Padding</source>
+        <translation>边距</translation>
+    </message>
+    <message>
+        <source>How much of its surroundings that part sees.</source>
+        <translation>该区域能看到周围多少像素。</translation>
+    </message>
+    <message>
+        <source>Hard mask in the latents</source>
+        <translation>潜空间硬蒙版</translation>
+    </message>
+    <message>
+        <source>Off lets half-masked places be drawn half.</source>
+        <translation>关闭后，半蒙版处按一半程度重绘。</translation>
+    </message>
+    <message>
+        <source>Noise multiplier</source>
+        <translation>噪声倍数</translation>
+    </message>
+    <message>
+        <source>Scales the noise that is laid on the start.</source>
+        <translation>缩放加在起始图片上的噪声。</translation>
+    </message>
+    <message>
+        <source>Extra noise</source>
+        <translation>额外噪声</translation>
+    </message>
+    <message>
+        <source>Noise laid on beyond what the strength asks for.</source>
+        <translation>在重绘强度之外再加的噪声。</translation>
+    </message>
+    <message>
+        <source>Colours of the start picture</source>
+        <translation>保持起始图片的颜色</translation>
+    </message>
+    <message>
+        <source>The result gets the colours of the start picture back.</source>
+        <translation>结果恢复起始图片的颜色。</translation>
+    </message>
+    <message>
+        <source>Exactly the steps asked for</source>
+        <translation>严格按步数执行</translation>
+    </message>
+    <message>
+        <source>Otherwise only the strength&apos;s share of them is made.</source>
+        <translation>否则只执行与重绘强度相应的步数。</translation>
+    </message>
+    <message>
+        <source>Hires fix</source>
+        <translation>高清修复</translation>
+    </message>
+    <message>
+        <source>Draws small first, then larger from there.</source>
+        <translation>先画小图，再由此画大图。</translation>
+    </message>
+    <message>
+        <source>Hires sampler</source>
+        <translation>高清采样器</translation>
+    </message>
+    <message>
+        <source>Sampler of the second pass.</source>
+        <translation>第二遍的采样器。</translation>
+    </message>
+    <message>
+        <source>Hires prompt</source>
+        <translation>高清提示词</translation>
+    </message>
+    <message>
+        <source>Of the second pass; empty is the prompt.</source>
+        <translation>第二遍使用；留空则用提示词。</translation>
+    </message>
+    <message>
+        <source>Hires negative prompt</source>
+        <translation>高清反向提示词</translation>
+    </message>
+    <message>
+        <source>Of the second pass; empty is the negative prompt.</source>
+        <translation>第二遍使用；留空则用反向提示词。</translation>
+    </message>
+    <message>
+        <source>Hires schedule</source>
+        <translation>高清噪声调度</translation>
+    </message>
+    <message>
+        <source>Schedule of the second pass.</source>
+        <translation>第二遍的噪声调度。</translation>
+    </message>
+    <message>
+        <source>Hires factor</source>
+        <translation>高清放大倍数</translation>
+    </message>
+    <message>
+        <source>How much larger the second pass draws.</source>
+        <translation>第二遍放大多少倍。</translation>
+    </message>
+    <message>
+        <source>Hires width</source>
+        <translation>高清宽度</translation>
+    </message>
+    <message>
+        <source>Instead of the factor; 0 keeps the proportions.</source>
+        <translation>代替放大倍数；0 保持比例。</translation>
+    </message>
+    <message>
+        <source>Hires height</source>
+        <translation>高清高度</translation>
+    </message>
+    <message>
+        <source>Hires steps</source>
+        <translation>高清步数</translation>
+    </message>
+    <message>
+        <source>Of the second pass; 0 is as many as the first.</source>
+        <translation>第二遍的步数；0 与第一遍相同。</translation>
+    </message>
+    <message>
+        <source>Hires upscaler</source>
+        <translation>高清放大算法</translation>
+    </message>
+    <message>
+        <source>How the small picture or its latents are made larger.</source>
+        <translation>小图或其潜变量如何放大。</translation>
+    </message>
+    <message>
+        <source>Latent</source>
+        <translation>潜空间</translation>
+    </message>
+    <message>
+        <source>Latent (antialiased)</source>
+        <translation>潜空间（抗锯齿）</translation>
+    </message>
+    <message>
+        <source>Latent (bicubic)</source>
+        <translation>潜空间（双三次）</translation>
+    </message>
+    <message>
+        <source>Latent (bicubic antialiased)</source>
+        <translation>潜空间（双三次抗锯齿）</translation>
+    </message>
+    <message>
+        <source>Latent (nearest)</source>
+        <translation>潜空间（最近邻）</translation>
+    </message>
+    <message>
+        <source>Latent (nearest-exact)</source>
+        <translation>潜空间（精确最近邻）</translation>
+    </message>
+    <message>
+        <source>Lanczos</source>
+        <translation>Lanczos</translation>
+    </message>
+    <message>
+        <source>Nearest</source>
+        <translation>最近邻</translation>
+    </message>
+    <message>
+        <source>Use same sampler</source>
+        <translation>使用相同采样器</translation>
+    </message>
+    <message>
+        <source>Use same scheduler</source>
+        <translation>使用相同调度</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::GeneratePage</name>
@@ -566,6 +842,10 @@
     <message>
         <source>Parameters taken from %1</source>
         <translation>已从 %1 读取参数</translation>
+    </message>
+    <message>
+        <source>The picture is the start of image to image</source>
+        <translation>此图片已成为图生图的起始图片</translation>
     </message>
 </context>
 <context>
@@ -1028,6 +1308,63 @@
         <source>More options</source>
         <translation>更多选项</translation>
     </message>
+    <message>
+        <source>Image to image</source>
+        <translation>图生图</translation>
+    </message>
+    <message>
+        <source>Hires fix</source>
+        <translation>高清修复</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::PictureField</name>
+    <message>
+        <source>Choose: %1</source>
+        <translation>选择：%1</translation>
+    </message>
+    <message>
+        <source>Choose a file, drop a picture here, or paste one</source>
+        <translation>选择文件、将图片拖到这里，或粘贴图片</translation>
+    </message>
+    <message>
+        <source>Remove: %1</source>
+        <translation>移除：%1</translation>
+    </message>
+    <message>
+        <source>Remove the picture</source>
+        <translation>移除图片</translation>
+    </message>
+    <message>
+        <source>%1
+%2 × %3 pixels</source>
+        <translation>%1
+%2 × %3 像素</translation>
+    </message>
+    <message>
+        <source>None: choose, drop or paste one</source>
+        <translation>无：选择、拖入或粘贴图片</translation>
+    </message>
+    <message>
+        <source>%1 is not a PNG, JPEG or WebP picture.</source>
+        <translation>%1 不是 PNG、JPEG 或 WebP 图片。</translation>
+    </message>
+    <message>
+        <source>Choose a picture</source>
+        <translation>选择图片</translation>
+    </message>
+    <message>
+        <source>Pictures (*.png *.jpg *.jpeg *.webp)</source>
+        <translation>图片 (*.png *.jpg *.jpeg *.webp)</translation>
+    </message>
+    <message>
+        <source>Pasted picture</source>
+        <translation>粘贴的图片</translation>
+    </message>
+    <message>
+        <source>Dropped picture</source>
+        <translation>拖入的图片</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::PicturePanel</name>
@@ -1082,6 +1419,10 @@
     <message>
         <source>The parameters were copied</source>
         <translation>参数已复制</translation>
+    </message>
+    <message>
+        <source>To image to image</source>
+        <translation>发送到图生图</translation>
     </message>
 </context>
 <context>

@@ -5,18 +5,22 @@
 #include "app/daemon/exit_codes.h"
 #include "app/daemon/signal_watch.h"
 
+#include "core/base/base64.h"
 #include "core/base/log.h"
 #include "core/control/task_service.h"
 #include "core/models/model_library.h"
 #include "core/params/param_values.h"
+#include "core/picture/picture_header.h"
 #include "core/server/generation_info.h"
 #include "core/server/submission.h"
 
 #include <QCoreApplication>
+#include <QFile>
 #include <QSaveFile>
 #include <QTemporaryDir>
 #include <QTimer>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -49,18 +53,53 @@ constexpr ParamOption kParams[] = {
     {"batch", "batch_size", "How many pictures."},
 };
 
+/// Those of start pictures and hires fix: part of the request only when they are given.
+constexpr ParamOption kPictureParams[] = {
+    {"strength", "denoising_strength", "How far the result may move away from the start: 0 to 1."},
+    {"resize-mode", "resize_mode", "Stretch, crop or fill a start picture of another shape: a name or its number."},
+    {"mask-blur", "mask_blur", "How softly the mask ends, in pixels."},
+    {"fill", "inpainting_fill", "What fills the masked part first: fill, original, latent noise, latent nothing."},
+    {"padding", "inpaint_full_res_padding", "Surroundings of the masked area, in pixels."},
+    {"hires-scale", "hr_scale", "How much larger hires fix draws."},
+    {"hires-upscaler", "hr_upscaler", "Latent, Lanczos, …"},
+    {"hires-steps", "hr_second_pass_steps", "Steps of the second pass; 0 is as many as the first."},
+};
+
+/// Options without a value: the flag that they switch on or, for "whole-picture", off.
+struct FlagOption {
+    const char *option;
+    const char *key;
+    bool value;
+    const char *help;
+};
+
+constexpr FlagOption kFlags[] = {
+    {"only-masked", "inpaint_full_res", true, "Draws the masked part alone at the full size and puts it back."},
+    {"whole-picture", "inpaint_full_res", false, "Draws the whole picture, masked or not (the default)."},
+    {"invert-mask", "inpainting_mask_invert", true, "Black is drawn anew instead of white."},
+    {"colour-correction", "img2img_color_correction", true, "Gives the result the colours of the start picture."},
+    {"exact-steps", "img2img_fix_steps", true, "Makes exactly the steps asked for."},
+    {"hires", "enable_hr", true, "Hires fix: draws small first, then larger from there."},
+};
+
 void declare(QCommandLineParser &parser)
 {
     parser.setApplicationDescription(
         name("Draws pictures and exits: 0 done, 2 wrong usage, 3 no such or no usable model, 4 failed, 5 cancelled."));
     addDataOptions(parser);
-    const ParamTable &table = ParamTable::textToImage();
+    const ParamTable &table = ParamTable::standard();
     for (const ParamOption &option : kParams) {
         const ParamValue &form = table.find(option.key)->formValue;
         const std::string shown =
             std::holds_alternative<std::string>(form) ? std::get<std::string>(form) : dumpJson(toJson(form));
         parser.addOption({name(option.option), name(option.help), name("value"), QString::fromStdString(shown)});
     }
+    for (const ParamOption &option : kPictureParams)
+        parser.addOption({name(option.option), QString::fromUtf8(option.help), name("value")});
+    for (const FlagOption &option : kFlags)
+        parser.addOption({name(option.option), name(option.help)});
+    parser.addOption({name("init"), name("Start picture; several times: one of a batch each."), name("file")});
+    parser.addOption({name("mask"), name("Picture whose white part is drawn anew."), name("file")});
     parser.addOption(
         {name("model"), name("Name or file of the checkpoint; normally the first there is."), name("name")});
     parser.addOption({{name("o"), name("output")},
@@ -71,22 +110,88 @@ void declare(QCommandLineParser &parser)
     addEngineOptions(parser);
 }
 
-/// The request's body from the options. Width and height that were not given stay out: the model's own size takes their place.
+/// The option's text as the row's value; the names of numbered choices are taken in any case.
+Expected<Json> valueOf(const ParamOption &option, const ParamSpec &spec, const std::string &text)
+{
+    const bool number = spec.type == ParamType::Integer || spec.type == ParamType::Number;
+    if (!number) return Json(text);
+    for (std::size_t i = 0; i < spec.choices.size(); ++i)
+        if (QString::fromStdString(spec.choices[i]).compare(QString::fromStdString(text), Qt::CaseInsensitive) == 0)
+            return Json(static_cast<std::int64_t>(spec.minimum) + static_cast<std::int64_t>(i));
+    Expected<Json> value = parseJson(text);
+    if (value && value->is_number()) return value;
+    std::string rule = "a number";
+    for (const std::string &choice : spec.choices)
+        rule += ", \"" + choice + "\"";
+    return fail(ErrorCode::InvalidArgument,
+                "--" + std::string(option.option) + " must be " + rule + ", not \"" + text + "\"");
+}
+
+Expected<std::string> readPictureFile(const QString &path, const char *option)
+{
+    const auto refuse = [&](ErrorCode code, const std::string &why) {
+        return fail(code, "--" + std::string(option) + " " + path.toStdString() + ": " + why, option);
+    };
+    QFile file(path);
+    if (!file.open(QIODevice::ReadOnly)) return refuse(ErrorCode::NotFound, file.errorString().toStdString());
+    if (file.size() > qint64{server::kMaxRequestPictureBytes})
+        return refuse(ErrorCode::TooLarge, "larger than " + std::to_string(server::kMaxRequestPictureBytes) + " bytes");
+    std::string bytes = file.readAll().toStdString();
+    if (const Expected<PictureHeader> header = readPictureHeader(bytes); !header)
+        return refuse(header.error().code, header.error().message);
+    return bytes;
+}
+
+/// Adds start pictures and mask. Without a size of its own the picture keeps the first start picture's.
+Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
+{
+    const QStringList inits = parser.values(name("init"));
+    if (inits.isEmpty() && parser.isSet(name("mask")))
+        return fail(ErrorCode::InvalidArgument, "--mask needs --init, the picture that it belongs to", "mask");
+    for (const QString &path : inits) {
+        const Expected<std::string> bytes = readPictureFile(path, "init");
+        if (!bytes) return Unexpected{bytes.error()};
+        const Expected<PictureHeader> header = readPictureHeader(*bytes);
+        if (!body.contains("width")) body["width"] = std::max(header->width / 8 * 8, 8);
+        if (!body.contains("height")) body["height"] = std::max(header->height / 8 * 8, 8);
+        body["init_images"].push_back(encodeBase64(*bytes));
+    }
+    if (!parser.isSet(name("mask"))) return {};
+    const Expected<std::string> bytes = readPictureFile(parser.value(name("mask")), "mask");
+    if (!bytes) return Unexpected{bytes.error()};
+    body["mask"] = encodeBase64(*bytes);
+    return {};
+}
+
+/// The request's body from the options. Width and height that were not given stay out: the model's own size takes their
+/// place.
 Expected<Json> bodyFrom(const QCommandLineParser &parser)
 {
+    const ParamTable &table = ParamTable::standard();
     Json body = Json::object();
+    const auto add = [&](const ParamOption &option) -> Expected<void> {
+        const ParamSpec &spec = *table.find(option.key);
+        Expected<Json> value = valueOf(option, spec, parser.value(name(option.option)).toStdString());
+        if (!value) return Unexpected{value.error()};
+        body[option.key] = std::move(*value);
+        return {};
+    };
     for (const ParamOption &option : kParams) {
-        const ParamSpec &spec = *ParamTable::textToImage().find(option.key);
-        const bool isSize = spec.key == "width" || spec.key == "height";
-        if (isSize && !parser.isSet(name(option.option))) continue;
-        const std::string text = parser.value(name(option.option)).toStdString();
-        const bool number = spec.type == ParamType::Integer || spec.type == ParamType::Number;
-        const Expected<Json> value = number ? parseJson(text) : Expected<Json>(Json(text));
-        if (!value || (number && !value->is_number()))
-            return fail(ErrorCode::InvalidArgument,
-                        "--" + std::string(option.option) + " must be a number, not \"" + text + "\"");
-        body[option.key] = *value;
+        const std::string_view key = option.key;
+        if ((key == "width" || key == "height") && !parser.isSet(name(option.option))) continue;
+        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
     }
+    for (const ParamOption &option : kPictureParams) {
+        if (!parser.isSet(name(option.option))) continue;
+        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
+    }
+    if (parser.isSet(name("mask")))
+        // What the form would begin with, not the API's older defaults.
+        for (const char *key : {"inpainting_fill", "inpaint_full_res", "inpaint_full_res_padding"})
+            if (!body.contains(key)) body[key] = toJson(table.find(key)->formValue);
+    for (const FlagOption &option : kFlags)
+        if (parser.isSet(name(option.option))) body[option.key] = option.value;
+    if (Expected<void> added = addPictures(parser, body); !added) return Unexpected{added.error()};
     return body;
 }
 
@@ -135,8 +240,14 @@ void GenerateRun::submit()
     m_wish.body["stable_diffusion_model"] = model->name;
     if (!m_wish.body.contains("width") && model->nativeWidth > 0) m_wish.body["width"] = model->nativeWidth;
     if (!m_wish.body.contains("height") && model->nativeHeight > 0) m_wish.body["height"] = model->nativeHeight;
-    Expected<NewTask> task = server::makeTextToImageTask(
-        m_wish.body, {.taskId = {}, .strict = true, .stylesFile = m_services.stylesFile(), .fallbackModel = {}}, m_services.table(), library);
+    Expected<NewTask> task =
+        server::makeTask(m_wish.body,
+                         {.kind = m_wish.body.contains("init_images") ? TaskKind::ImageToImage : TaskKind::TextToImage,
+                          .taskId = {},
+                          .strict = true,
+                          .stylesFile = m_services.stylesFile(),
+                          .fallbackModel = {}},
+                         m_services.table(), library);
     if (!task) return finish(task.error().code == ErrorCode::UnusableFile ? kExitModel : kExitUsage, task.error());
     TaskService &tasks = m_services.tasks();
     m_task.id = task->id;

@@ -18,7 +18,7 @@ class GenerateRun final : public QObject {
     Q_OBJECT
 public:
     struct Wish {
-        Json body;           ///< of POST /txt2img, without the model
+        Json body;           ///< of POST /txt2img or, with init_images, /img2img; without the model
         std::string model;   ///< name or path; empty: the first there is
         std::string output;  ///< "out.png", or with {n} and {seed}
         bool json = false;

@@ -106,7 +106,7 @@ int listTasks(const QStringList &words)
     Expected<std::unique_ptr<Database>> database = Database::open(config->dataDir / "serigraph.db");
     if (!database) return complain(database.error(), kExitFailed);
     WaitingList waiting;
-    TaskQueue queue(**database, waiting, ParamTable::textToImage(), {});
+    TaskQueue queue(**database, waiting, ParamTable::standard(), {});
     const Expected<std::vector<TaskRecord>> tasks = queue.list(static_cast<int>(*limit), 0);
     if (!tasks) return complain(tasks.error(), kExitFailed);
     printTasks(*tasks, parser.isSet(name("json")));

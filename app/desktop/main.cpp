@@ -98,7 +98,7 @@ int runWindow(QApplication &application, const Options &options, const QUrl &url
     sg::ui::Theme theme;
     theme.choose(sg::ui::Theme::fromName(settings.value(u"window/theme"_s).toString()));
     sg::ui::ApiClient client(url, token);
-    sg::ui::MainWindow window(client, settings, theme, sg::ParamTable::textToImage());
+    sg::ui::MainWindow window(client, settings, theme, sg::ParamTable::standard());
     if (const int page = sg::ui::MainWindow::pageFromName(options.page); page >= 0) window.showPage(page);
     QObject::connect(&instance, &sg::desktop::SingleInstance::raiseRequested, &window,
                      &sg::ui::MainWindow::raiseWindow);

@@ -62,7 +62,7 @@ public:
     void finishRun();
     void report(const Json &header);
     void setReady(bool value);
-    void send(const Json &header);
+    void send(const Json &header, std::string_view payload = {});
     QString describeExit() const;
 
     Agent *q;
@@ -264,10 +264,10 @@ void Agent::Private::handle(Frame &frame)
     }
 }
 
-void Agent::Private::send(const Json &header)
+void Agent::Private::send(const Json &header, std::string_view payload)
 {
     if (!process) return;
-    const std::string frame = encodeFrame(header);
+    const std::string frame = encodeFrame(header, payload);
     process->write(frame.data(), static_cast<qint64>(frame.size()));
 }
 
@@ -319,14 +319,21 @@ qint64 Agent::processId() const
     return d->process ? d->process->processId() : 0;
 }
 
-void Agent::generate(const std::string &run, const Json &model, const Json &params)
+void Agent::generate(const std::string &run, const Json &model, const Json &params,
+                     const std::vector<AgentPicture> &pictures)
 {
+    Json header{{"type", "generate"}, {"id", run}, {"model", model}, {"params", params}, {"previews", true}};
+    std::string payload;
+    for (const AgentPicture &picture : pictures) {
+        header["pictures"].push_back({{"row", picture.row}, {"bytes", picture.bytes.size()}});
+        payload += picture.bytes;
+    }
     d->run = run;
     d->taken = false;
     d->stepMs = 0;
     d->sinceStep.invalidate();
     d->cancelTimer.stop();
-    d->send({{"type", "generate"}, {"id", run}, {"model", model}, {"params", params}, {"previews", true}});
+    d->send(header, payload);
     d->sign();
 }
 

@@ -24,6 +24,12 @@ struct AgentConfig {
     int shutdownMs = 3'000;
 };
 
+/// A start picture on its way to the engine: the row of the parameter table, and the file.
+struct AgentPicture {
+    std::string row;
+    std::string bytes;
+};
+
 /// Keeps one serigraph-engine alive and talks to it (docs/protocol.md): start, version check, restart after a pause,
 /// watchdog. Thread  the io thread.
 class Agent final : public QObject {
@@ -39,7 +45,8 @@ public:
     qint64 processId() const;  ///< 0 when none runs
 
     /// Starts a run; only when ready(), and one at a time. `run` is new for each attempt.
-    void generate(const std::string &run, const Json &model, const Json &params);
+    void generate(const std::string &run, const Json &model, const Json &params,
+                  const std::vector<AgentPicture> &pictures = {});
     void cancel(const std::string &run);
     /// No more signals for this run; it is cancelled in the engine.
     void abandon(const std::string &run);

@@ -1,6 +1,7 @@
 #include "core/control/scheduler.h"
 
 #include "core/base/log.h"
+#include "core/control/task_inputs.h"
 #include "core/models/model_library.h"
 
 #include <QDateTime>
@@ -188,8 +189,24 @@ void Scheduler::refuse(const TaskRecord &task, const Error &error)
     retryIn(kRetryMs);
 }
 
+/// The task's start pictures, as the engine gets them.
+Expected<std::vector<AgentPicture>> Scheduler::readInputs(const TaskRecord &task) const
+{
+    std::vector<AgentPicture> pictures;
+    for (auto &[row, name] : inputsOf(task.params, m_parts.table)) {
+        Expected<std::string> bytes = m_parts.objects.read(name);
+        if (!bytes)
+            return fail(bytes.error().code, "a start picture of the task cannot be read: " + bytes.error().message,
+                        row);
+        pictures.push_back({row, std::move(*bytes)});
+    }
+    return pictures;
+}
+
 void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
 {
+    const Expected<std::vector<AgentPicture>> pictures = readInputs(task);
+    if (!pictures) return refuse(task, pictures.error());
     Expected<TaskRecord> claimed = m_parts.queue.claim(task.id);
     if (!claimed) {
         logError("queue", "task " + task.id + " cannot be started: " + claimed.error().message);
@@ -209,7 +226,7 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
     m_parts.library.setBusy(true);
     Json named{{"path", model.path}, {"name", model.name}};
     if (!model.sha256.empty()) named["hash"] = model.sha256;
-    m_agent.generate(m_run->id, named, m_run->task.params);
+    m_agent.generate(m_run->id, named, m_run->task.params, *pictures);
 }
 
 void Scheduler::storeImage(const Frame &frame)

@@ -32,6 +32,7 @@ public:
         ProgressBoard &board;
         ObjectStore &objects;
         ModelLibrary &library;
+        const ParamTable &table;
     };
     using Reply = std::function<void(Expected<TaskRecord>)>;
 
@@ -72,6 +73,7 @@ private:
     };
 
     Expected<std::optional<ModelRecord>> resolveModel(const TaskRecord &task);
+    Expected<std::vector<AgentPicture>> readInputs(const TaskRecord &task) const;
     void begin(const TaskRecord &task, const ModelRecord &model);
     void refuse(const TaskRecord &task, const Error &error);
     void storeImage(const Frame &frame);

@@ -19,6 +19,12 @@ inline bool isFinal(TaskState state)
     return state != TaskState::Waiting && state != TaskState::Running;
 }
 
+/// A picture that a task begins with, under its name in the object store: "inputs/<task>/<hash>.png".
+struct InputPicture {
+    std::string name;
+    std::string bytes;  ///< the file as it came
+};
+
 /// What a client asks for; already parsed, checked and with its seeds resolved.
 struct NewTask {
     std::string id;  ///< chosen by the client, or random
@@ -27,6 +33,7 @@ struct NewTask {
     ParamValues values;  ///< every row of the parameter table
     Json body;  ///< the request as it came (without big pictures): echoed, and compared when the id comes again
     std::vector<std::string> notes;
+    std::vector<InputPicture> pictures = {};  ///< those that `values` name; stored before the task is
 };
 
 /// A task as stored.

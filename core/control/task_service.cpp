@@ -3,6 +3,7 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/control/scheduler.h"
+#include "core/control/task_inputs.h"
 #include "core/storage/courier.h"
 #include "core/storage/data_dir_lock.h"
 
@@ -44,7 +45,8 @@ public:
         Running(std::shared_ptr<DataDirLock> heldLock, std::unique_ptr<Database> opened, ObjectStore store, Private &p)
             : lock(std::move(heldLock)), database(std::move(opened)), objects(std::move(store)),
               queue(*database, p.waiting, *p.config.table, {p.config.maxWaiting, p.config.maxWaitingPerUser}),
-              scheduler({queue, p.waiting, p.board, objects, p.library}, agentConfig(p.config), p.config.maxAttempts)
+              scheduler({queue, p.waiting, p.board, objects, p.library, *p.config.table}, agentConfig(p.config),
+                        p.config.maxAttempts)
         {
         }
         std::shared_ptr<DataDirLock> lock;
@@ -93,6 +95,9 @@ public:
     Expected<void> start();
     void stop();
     void storeSubmissions();
+    std::vector<Submission> takeSubmissions();
+    Expected<void> storePictures(const NewTask &task);
+    void dropPictures(const NewTask &task);
 
     TaskService *q;
     TaskServiceConfig config;
@@ -119,6 +124,12 @@ Expected<void> TaskService::Private::start()
     if (!recovered) return Unexpected{recovered.error()};
     if (*recovered > 0)
         logInfo("queue", std::to_string(*recovered) + " tasks that an earlier run left running wait again");
+    const int orphaned = removeOrphanedInputs(made->objects, [&](const std::string &id) {
+        const Expected<TaskRecord> task = made->queue.find(id);
+        return task || task.error().code != ErrorCode::NotFound;
+    });
+    if (orphaned > 0)
+        logInfo("queue", "removed the start pictures of " + std::to_string(orphaned) + " tasks that were never stored");
     running = std::move(made);
     connect(&running->scheduler, &Scheduler::taskChanged, q, &TaskService::taskChanged);
     connect(&running->scheduler, &Scheduler::progressChanged, q, &TaskService::progressChanged);
@@ -137,32 +148,57 @@ void TaskService::Private::stop()
     waiting.clear();
 }
 
+std::vector<TaskService::Private::Submission> TaskService::Private::takeSubmissions()
+{
+    std::vector<Submission> taken;
+    const std::lock_guard lock(mutex);
+    const std::size_t count = std::min(submissions.size(), kTasksPerCommit);
+    const auto end = submissions.begin() + static_cast<std::ptrdiff_t>(count);
+    taken.assign(std::make_move_iterator(submissions.begin()), std::make_move_iterator(end));
+    submissions.erase(submissions.begin(), end);
+    if (!submissions.empty())
+        QMetaObject::invokeMethod(
+            q, [this] { storeSubmissions(); }, Qt::QueuedConnection);
+    return taken;
+}
+
+/// A task that is there keeps its own pictures: the same ones, when the request is the same.
+Expected<void> TaskService::Private::storePictures(const NewTask &task)
+{
+    if (task.pictures.empty() || running->queue.find(task.id)) return {};
+    return storeInputs(running->objects, task);
+}
+
+void TaskService::Private::dropPictures(const NewTask &task)
+{
+    if (task.pictures.empty()) return;
+    const Expected<TaskRecord> there = running->queue.find(task.id);
+    if (!there && there.error().code != ErrorCode::NotFound) return;  // the next start looks again
+    removeInputs(running->objects, task, inputsOf(there ? there->params : Json::object(), *config.table));
+}
+
 /// All that came since the last time goes into one commit: under load its cost is shared.
 void TaskService::Private::storeSubmissions()
 {
-    std::vector<Submission> taken;
-    {
-        const std::lock_guard lock(mutex);
-        const std::size_t count = std::min(submissions.size(), kTasksPerCommit);
-        const auto end = submissions.begin() + static_cast<std::ptrdiff_t>(count);
-        taken.assign(std::make_move_iterator(submissions.begin()), std::make_move_iterator(end));
-        submissions.erase(submissions.begin(), end);
-        if (!submissions.empty())
-            QMetaObject::invokeMethod(
-                q, [this] { storeSubmissions(); }, Qt::QueuedConnection);
-    }
+    std::vector<Submission> taken = takeSubmissions();
     if (taken.empty()) return;
-    std::vector<NewTask> tasks;
-    for (Submission &submission : taken)
-        tasks.push_back(std::move(submission.task));
     if (!running) {
         for (const Submission &submission : taken)
             submission.reply(Unexpected{notRunning()});
         return;
     }
+    std::erase_if(taken, [this](const Submission &submission) {
+        const Expected<void> stored = storePictures(submission.task);
+        if (!stored) submission.reply(Unexpected{stored.error()});
+        return !stored;
+    });
+    std::vector<NewTask> tasks;
+    for (Submission &submission : taken)
+        tasks.push_back(std::move(submission.task));
     std::vector<Expected<TaskQueue::Insertion>> answers = running->queue.insert(tasks);
     for (std::size_t i = 0; i < taken.size(); ++i) {
         if (!answers[i]) {
+            dropPictures(tasks[i]);
             taken[i].reply(Unexpected{answers[i].error()});
             continue;
         }

@@ -24,8 +24,8 @@ struct TaskServiceConfig {
     int maxWaiting = 10'000;
     int maxWaitingPerUser = 1'000;
     int maxAttempts = 3;
-    AgentConfig agent;                                     ///< times; program and arguments come from above
-    const ParamTable *table = &ParamTable::textToImage();  ///< whose rows are stored and sent to the engine
+    AgentConfig agent;                                  ///< times; program and arguments come from above
+    const ParamTable *table = &ParamTable::standard();  ///< whose rows are stored and sent to the engine
 };
 
 /// The durable queue and the engine behind it: TaskQueue, Scheduler, Agent and ObjectStore, wired.
@@ -46,8 +46,8 @@ public:
     template <class T>
     using Reply = std::function<void(Expected<T>)>;
 
-    /// Stores the task (committed before the reply). The same id with the same body answers the task that is there,
-    /// with another body Conflict; QueueFull when the queue or the user's share is full.
+    /// Stores the task's pictures, then the task (both safe before the reply). The same id with the same body answers
+    /// the task that is there, with another body Conflict; QueueFull when the queue or the user's share is full.
     void submit(NewTask task, QObject *context, Reply<TaskRecord> reply);
     void find(const std::string &id, QObject *context, Reply<TaskRecord> reply);
     /// A waiting task ends at once, a running one at the next step; a finished one stays as it is. Replies when that
@@ -55,7 +55,8 @@ public:
     void cancel(const std::string &id, QObject *context, Reply<TaskRecord> reply);
     /// Newest first.
     void list(int limit, int offset, QObject *context, Reply<std::vector<TaskRecord>> reply);
-    /// The bytes of a stored picture ("images/<user>/<id>_1.png"). NotFound when it is not there.
+    /// The bytes of a stored picture ("images/<user>/<id>_1.png", "inputs/<id>/<hash>.png"). NotFound when it is not
+    /// there.
     void readObject(const std::string &path, QObject *context, Reply<std::string> reply);
 
     /// From memory; nothing for an id that neither waits nor runs nor ended within the last minutes (then ask find()).

@@ -109,7 +109,7 @@ void EngineServer::handle(const Frame &frame)
     } else if (type == "cancel") {
         cancel(header, id);
     } else if (type == "generate") {
-        generate(header, id);
+        generate(frame, id);
     } else if (type == "load") {
         Expected<ModelRef> model = parseModel(header);
         if (!model) return m_outbox.send(errorEvent(id, model.error()));
@@ -127,10 +127,10 @@ void EngineServer::handle(const Frame &frame)
     }
 }
 
-void EngineServer::generate(const Json &header, const std::string &id)
+void EngineServer::generate(const Frame &frame, const std::string &id)
 {
     WildcardFolder wildcards(m_wildcards);  // read anew for each task
-    Expected<GenerateMessage> message = parseGenerate(header, m_wildcards.empty() ? nullptr : &wildcards);
+    Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }
@@ -250,7 +250,7 @@ void EngineServer::compute()
     m_changed.notify_all();
 }
 
-Json EngineServer::runJob(const Job &job)
+Json EngineServer::runJob(Job &job)
 {
     if (job.kind == JobKind::Generate) return runGenerate(job);
     if (job.kind == JobKind::Unload) {
@@ -269,8 +269,10 @@ Json EngineServer::runJob(const Job &job)
     return json;
 }
 
-Json EngineServer::runGenerate(const Job &job)
+Json EngineServer::runGenerate(Job &job)
 {
+    if (const Expected<void> decoded = decodePictures(job.message); !decoded)
+        return errorEvent(job.id, decoded.error());
     TaskSink sink(job.id, job.message, m_outbox);
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());

@@ -46,14 +46,14 @@ private:
     void readLoop();
     void handle(const Frame &frame);
     void addJob(Job job);
-    void generate(const Json &header, const std::string &id);
+    void generate(const Frame &frame, const std::string &id);
     void cancel(const Json &header, const std::string &id);
     void answerStatus(const std::string &id);
     void finish();
 
     void compute();
-    Json runJob(const Job &job);
-    Json runGenerate(const Job &job);
+    Json runJob(Job &job);
+    Json runGenerate(Job &job);
     void wakeReader();
 
     int m_inFd;

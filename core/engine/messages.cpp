@@ -1,9 +1,12 @@
 #include "core/engine/messages.h"
 
 #include "core/base/version.h"
+#include "core/picture/picture.h"
 #include "core/text/prompt_plan.h"
 
 #include <unistd.h>
+
+#include <algorithm>
 
 namespace sg::engine {
 namespace {
@@ -11,7 +14,7 @@ namespace {
 /// The engine's own bounds are wide: what an installation allows was checked where the task was accepted.
 const ParamTable &engineTable()
 {
-    static const ParamTable table = ParamTable::textToImage().limited(
+    static const ParamTable table = ParamTable::standard().limited(
         {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
     return table;
 }
@@ -30,12 +33,11 @@ Expected<std::string> textField(const Json &object, const char *key, const std::
 /// Two streams of choices from one seed.
 constexpr std::uint64_t kNegativeSalt = 0x6E65676174697665u;
 
-Expected<PromptPair> resolved(const GenerationRequest &request, std::int64_t image, WildcardSource *wildcards)
+Expected<PromptPair> resolved(const PromptPair &written, std::uint64_t seed, WildcardSource *wildcards)
 {
-    const auto seed = static_cast<std::uint64_t>(request.imageSeed(image));
-    Expected<std::string> prompt = resolvePrompt(request.prompt, seed, wildcards);
+    Expected<std::string> prompt = resolvePrompt(written.prompt, seed, wildcards);
     if (!prompt) return Unexpected{prompt.error()};
-    Expected<std::string> negative = resolvePrompt(request.negativePrompt, seed ^ kNegativeSalt, wildcards);
+    Expected<std::string> negative = resolvePrompt(written.negative, seed ^ kNegativeSalt, wildcards);
     if (!negative) {
         Error error = negative.error();
         error.subject = "negative_prompt";
@@ -45,30 +47,100 @@ Expected<PromptPair> resolved(const GenerationRequest &request, std::int64_t ima
 }
 
 /// Whether the network can be asked for it, before anything is computed.
-Expected<void> checkPlan(const PromptPair &prompts, std::int64_t steps)
+Expected<void> checkPlan(const PromptPair &prompts, const ScheduleSteps &steps)
 {
-    const Expected<PromptPlan> plan = planPrompt(prompts.prompt, {.steps = steps});
+    const Expected<PromptPlan> plan = planPrompt(prompts.prompt, steps);
     if (!plan) return Unexpected{plan.error()};
     if (const Expected<std::vector<LoraTag>> tags = loraTags(plan->networks); !tags) return Unexpected{tags.error()};
-    const Expected<PromptPlan> negative = planNegativePrompt(prompts.negative, {.steps = steps});
+    const Expected<PromptPlan> negative = planNegativePrompt(prompts.negative, steps);
     if (!negative) return Unexpected{negative.error()};
     return {};
 }
 
-Expected<void> resolvePrompts(GenerationRequest &request, WildcardSource *wildcards)
+/// What the pictures' seeds decide in these prompts: one pair for each picture, or one where nothing is to be decided.
+Expected<std::vector<PromptPair>> resolvedOfAll(const GenerationRequest &request, const PromptPair &written,
+                                                const ScheduleSteps &steps, WildcardSource *wildcards)
 {
     std::vector<PromptPair> prompts;
-    const bool varies = hasVariants(request.prompt) || hasVariants(request.negativePrompt);
+    const bool varies = hasVariants(written.prompt) || hasVariants(written.negative);
     for (std::int64_t image = 0; image < (varies ? request.imageCount() : 1); ++image) {
-        Expected<PromptPair> one = resolved(request, image, wildcards);
+        Expected<PromptPair> one = resolved(written, static_cast<std::uint64_t>(request.imageSeed(image)), wildcards);
         if (!one) return Unexpected{one.error()};
-        if (Expected<void> sound = checkPlan(*one, request.steps); !sound) return sound;
+        if (Expected<void> sound = checkPlan(*one, steps); !sound) return Unexpected{sound.error()};
         prompts.push_back(std::move(*one));
     }
-    request.prompt = prompts.front().prompt;
-    request.negativePrompt = prompts.front().negative;
-    if (varies) request.prompts = std::move(prompts);
+    return prompts;
+}
+
+Expected<void> resolvePrompts(GenerationRequest &request, const ParamValues &values, WildcardSource *wildcards)
+{
+    const bool varies = hasVariants(request.prompt) || hasVariants(request.negativePrompt);
+    Expected<std::vector<PromptPair>> prompts =
+        resolvedOfAll(request, {request.prompt, request.negativePrompt}, {.steps = request.steps}, wildcards);
+    if (!prompts) return Unexpected{prompts.error()};
+    request.prompt = prompts->front().prompt;
+    request.negativePrompt = prompts->front().negative;
+    if (varies) request.prompts = std::move(*prompts);
+    if (!request.hires.enabled) return {};
+
+    HiresPass &hires = request.hires;
+    const bool hiresVaries = hasVariants(hires.prompt) || hasVariants(hires.negativePrompt);
+    Expected<std::vector<PromptPair>> larger = resolvedOfAll(
+        request, {hires.prompt, hires.negativePrompt}, {.steps = request.steps, .hiresSteps = hires.steps}, wildcards);
+    if (!larger) {
+        Error error = larger.error();
+        // The first pass's own prompts are sound by now, so it is one of these two.
+        const ParamValue *own = values.find("hr_" + error.subject);
+        if (own && asksForSomething(*own)) error.subject = "hr_" + error.subject;
+        return Unexpected{error};
+    }
+    hires.prompt = larger->front().prompt;
+    hires.negativePrompt = larger->front().negative;
+    if (hiresVaries) hires.prompts = std::move(*larger);
     return {};
+}
+
+/// How many pictures the row names.
+std::size_t picturesNamed(const ParamValues &values, const std::string &row)
+{
+    const ParamValue *value = values.find(row);
+    if (const auto *list = value ? std::get_if<std::vector<std::string>>(value) : nullptr) return list->size();
+    return value && asksForSomething(*value) ? 1 : 0;
+}
+
+/// Cuts the payload into the pictures that the header lists.
+Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamValues &values)
+{
+    const auto refuse = [](const std::string &rule) { return fail(ErrorCode::InvalidArgument, rule, "pictures"); };
+    std::vector<InputFile> files;
+    const auto it = frame.header.find("pictures");
+    const Json list = it == frame.header.end() ? Json::array() : *it;
+    if (!list.is_array() || list.size() > kMaxInputFiles)
+        return refuse("pictures must be a list of at most " + std::to_string(kMaxInputFiles));
+    std::size_t at = 0;
+    for (const Json &entry : list) {
+        const auto row = entry.is_object() ? entry.find("row") : entry.end();
+        const auto bytes = entry.is_object() ? entry.find("bytes") : entry.end();
+        if (!entry.is_object() || row == entry.end() || !row->is_string() || bytes == entry.end() ||
+            !bytes->is_number_integer())
+            return refuse("each of pictures must have a row and a number of bytes");
+        const ParamSpec *spec = engineTable().find(row->get<std::string>());
+        if (!spec || !spec->isPicture()) return refuse("pictures names a row that is no picture");
+        // A negative number becomes a huge one, for which no frame has room.
+        const auto size = bytes->is_number_unsigned() ? bytes->get<std::uint64_t>()
+                                                      : static_cast<std::uint64_t>(bytes->get<std::int64_t>());
+        if (size == 0 || size > frame.payload.size() - at) return refuse("the payload is shorter than pictures says");
+        files.push_back({spec->key, frame.payload.substr(at, size)});
+        at += size;
+    }
+    if (at != frame.payload.size()) return refuse("the payload is longer than pictures says");
+    for (const ParamSpec &spec : engineTable().specs()) {
+        const auto ofRow = [&](const InputFile &file) { return file.row == spec.key; };
+        if (spec.isPicture() && picturesNamed(values, spec.key) !=
+                                    static_cast<std::size_t>(std::count_if(files.begin(), files.end(), ofRow)))
+            return refuse("params." + spec.key + " and pictures do not agree");
+    }
+    return files;
 }
 
 }  // namespace
@@ -94,8 +166,9 @@ Expected<ModelRef> parseModel(const Json &header)
     return model;
 }
 
-Expected<GenerateMessage> parseGenerate(const Json &header, WildcardSource *wildcards)
+Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards)
 {
+    const Json &header = frame.header;
     GenerateMessage message;
     Expected<ModelRef> model = parseModel(header);
     if (!model) return Unexpected{model.error()};
@@ -107,14 +180,36 @@ Expected<GenerateMessage> parseGenerate(const Json &header, WildcardSource *wild
     message.values = std::move(parsed->values);
     resolveSeeds(message.values);
     message.request = GenerationRequest::from(message.values);
-    if (Expected<void> resolved = resolvePrompts(message.request, wildcards); !resolved)
+    if (Expected<void> resolved = resolvePrompts(message.request, message.values, wildcards); !resolved)
         return Unexpected{resolved.error()};
+    Expected<std::vector<InputFile>> pictures = parsePictures(frame, message.values);
+    if (!pictures) return Unexpected{pictures.error()};
+    message.pictures = std::move(*pictures);
     if (const auto previews = header.find("previews"); previews != header.end()) {
         if (!previews->is_boolean())
             return fail(ErrorCode::InvalidArgument, "previews must be true or false", "previews");
         message.previews = previews->get<bool>();
     }
     return message;
+}
+
+Expected<void> decodePictures(GenerateMessage &message)
+{
+    for (const InputFile &file : message.pictures) {
+        Expected<DecodedPicture> picture = decodePicture(file.bytes);
+        if (!picture) {
+            Error error = picture.error();
+            error.message = file.row + " is no usable picture: " + error.message;
+            error.subject = file.row;
+            return Unexpected{std::move(error)};
+        }
+        if (file.row == "mask")
+            message.request.start.mask = std::move(picture->image);
+        else
+            message.request.start.pictures.push_back(std::move(picture->image));
+    }
+    message.pictures.clear();
+    return {};
 }
 
 Expected<std::optional<std::string>> parseUnload(const Json &header)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/frame.h"
 #include "core/base/json.h"
 #include "core/engine/backend.h"
 #include "core/engine/devices.h"
@@ -8,14 +9,23 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sg::engine {
+
+/// A picture file that came with a generate request, and the row of the parameter table that it belongs to.
+struct InputFile {
+    std::string row;
+    std::string bytes;
+};
+inline constexpr std::size_t kMaxInputFiles = 64;
 
 /// A generate request, checked.
 struct GenerateMessage {
     ModelRef model;
     ParamValues values;
-    GenerationRequest request;  ///< its prompts are resolved: no comments, variants or wildcards any more
+    GenerationRequest request;        ///< its prompts are resolved: no comments, variants or wildcards any more
+    std::vector<InputFile> pictures;  ///< not decoded yet
     bool previews = true;
 };
 
@@ -24,8 +34,13 @@ struct GenerateMessage {
 Expected<ModelRef> parseModel(const Json &header);
 
 /// A generate request's fields; seeds of -1 are resolved here as well, and what the pictures' seeds decide in their
-/// prompts. Errors  InvalidArgument, subject = the field; those of resolvePrompt.
-Expected<GenerateMessage> parseGenerate(const Json &header, WildcardSource *wildcards = nullptr);
+/// prompts. The payload holds the pictures one after the other. Errors  InvalidArgument, subject = the field; those of
+/// resolvePrompt.
+Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards = nullptr);
+
+/// Decodes the message's pictures into its request. Takes as long as decoding does.
+/// Errors  those of decodePicture, subject = the row.
+Expected<void> decodePictures(GenerateMessage &message);
 
 /// The model's path of an unload request; nothing when all are meant.
 Expected<std::optional<std::string>> parseUnload(const Json &header);

@@ -64,7 +64,9 @@ Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequ
         }
         for (std::int64_t i = 0; i < request.batchSize; ++i) {
             const std::int64_t index = at.image + i;
-            sink.image(index, plainPicture(request.width, request.height, request.imageSeed(index)));
+            sink.image(index, plainPicture(request.hires.enabled ? request.hires.size.width : request.width,
+                                           request.hires.enabled ? request.hires.size.height : request.height,
+                                           request.imageSeed(index)));
         }
     }
     return {};

@@ -85,8 +85,13 @@ void TaskSink::image(std::int64_t index, Image picture)
     ParamValues values = m_message.values;
     values.set("prompt", prompts.prompt);
     values.set("negative_prompt", prompts.negative);
+    if (request.hires.enabled) {
+        const PromptPair larger = request.imageHiresPrompts(index);
+        if (!values.get<std::string>("hr_prompt").empty()) values.set("hr_prompt", larger.prompt);
+        if (!values.get<std::string>("hr_negative_prompt").empty()) values.set("hr_negative_prompt", larger.negative);
+    }
     std::string text = infotext({.values = values,
-                                 .table = ParamTable::textToImage(),
+                                 .table = ParamTable::standard(),
                                  .modelName = m_message.model.name,
                                  .modelHash = m_message.model.hash,
                                  .seed = request.imageSeed(index),

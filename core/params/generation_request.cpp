@@ -1,10 +1,67 @@
 #include "core/params/generation_request.h"
 
+#include "core/params/picture_rows.h"
 #include "core/params/samplers.h"
 
 #include <random>
 
 namespace sg {
+namespace {
+
+/// The value of a row that a table of one kind of task may lack.
+template <class T>
+T valueOr(const ParamValues &values, const char *key, T otherwise)
+{
+    const ParamValue *value = values.find(key);
+    const T *held = value ? std::get_if<T>(value) : nullptr;
+    return held ? *held : otherwise;
+}
+
+double blurOf(const ParamValues &values, const char *key)
+{
+    const auto own = valueOr<std::int64_t>(values, key, -1);
+    return static_cast<double>(own >= 0 ? own : valueOr<std::int64_t>(values, "mask_blur", 4));
+}
+
+StartPictures startOf(const ParamValues &values)
+{
+    StartPictures start;
+    start.resizeMode = static_cast<int>(valueOr<std::int64_t>(values, "resize_mode", 0));
+    start.maskBlurX = blurOf(values, "mask_blur_x");
+    start.maskBlurY = blurOf(values, "mask_blur_y");
+    start.maskRound = valueOr(values, "mask_round", true);
+    start.maskInvert = valueOr<std::int64_t>(values, "inpainting_mask_invert", 0) != 0;
+    start.maskedContent = static_cast<MaskedContent>(valueOr<std::int64_t>(values, "inpainting_fill", 0));
+    start.onlyMasked = valueOr(values, "inpaint_full_res", true);
+    start.padding = static_cast<int>(valueOr<std::int64_t>(values, "inpaint_full_res_padding", 0));
+    start.noiseMultiplier = valueOr(values, "initial_noise_multiplier", 1.0);
+    start.colourCorrection = valueOr(values, "img2img_color_correction", false);
+    start.exactSteps = valueOr(values, "img2img_fix_steps", false);
+    return start;
+}
+
+HiresPass hiresOf(const ParamValues &values, const GenerationRequest &request)
+{
+    HiresPass pass;
+    pass.enabled = valueOr(values, "enable_hr", false);
+    if (!pass.enabled) return pass;
+    pass.size = HiresSize::of(values);
+    pass.upscaler = values.get<std::string>("hr_upscaler");
+    const auto &sampler = values.get<std::string>("hr_sampler_name");
+    pass.sampler = sampler == kSameSampler ? request.sampler : sampler;
+    const auto &schedule = values.get<std::string>("hr_scheduler");
+    const ScheduleSpec *named = schedule == kSameSchedule ? nullptr : findSchedule(schedule);
+    pass.schedule = named ? named->name : request.schedule;
+    const auto &prompt = values.get<std::string>("hr_prompt");
+    pass.prompt = prompt.empty() ? request.prompt : prompt;
+    const auto &negative = values.get<std::string>("hr_negative_prompt");
+    pass.negativePrompt = negative.empty() ? request.negativePrompt : negative;
+    pass.steps = values.get<std::int64_t>("hr_second_pass_steps");
+    if (pass.steps == 0) pass.steps = request.steps;
+    return pass;
+}
+
+}  // namespace
 
 GenerationRequest GenerationRequest::from(const ParamValues &values)
 {
@@ -36,6 +93,10 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
     request.padCondUncond = values.get<bool>("pad_cond_uncond");
     request.sampling = SamplerSettings::from(values);
+    request.denoisingStrength = valueOr(values, "denoising_strength", 0.75);
+    request.extraNoise = valueOr(values, "img2img_extra_noise", 0.0);
+    request.start = startOf(values);
+    request.hires = hiresOf(values, request);
     return request;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/image.h"
+#include "core/params/hires_size.h"
 #include "core/params/param_values.h"
 
 #include <cstdint>
@@ -31,25 +33,60 @@ struct SamplerSettings {
     bool discardNextToLast = false;
     bool sgmNoise = false;
     std::int64_t uniPcOrder = 3;
-    std::int64_t seedDelta = 0;         ///< ENSD
-    std::int64_t resizeFromWidth = 0;   ///< pixels; at most 0: off
+    std::int64_t seedDelta = 0;        ///< ENSD
+    std::int64_t resizeFromWidth = 0;  ///< pixels; at most 0: off
     std::int64_t resizeFromHeight = 0;
 
     static SamplerSettings from(const ParamValues &values);
 };
 
-/// The values of a text-to-image task under their C++ names: what the engine computes from.
+/// What fills the masked part before it is drawn (inpainting_fill).
+enum class MaskedContent { Fill = 0, Original = 1, LatentNoise = 2, LatentNothing = 3 };
+
+/// The part of a request that begins with pictures. Sizes as they came; nothing is prepared yet.
+struct StartPictures {
+    std::vector<Image> pictures;  ///< one for all of a batch, or one for each
+    Image mask;                   ///< empty: no inpainting
+    int resizeMode = 0;           ///< imaging::ResizeMode
+    double maskBlurX = 4;         ///< pixels
+    double maskBlurY = 4;
+    bool maskRound = true;
+    bool maskInvert = false;
+    MaskedContent maskedContent = MaskedContent::Fill;
+    bool onlyMasked = true;
+    int padding = 0;  ///< pixels around the masked part
+    double noiseMultiplier = 1;
+    bool colourCorrection = false;
+    bool exactSteps = false;
+
+    bool used() const { return !pictures.empty(); }
+};
+
+/// The second pass of hires fix.
+struct HiresPass {
+    bool enabled = false;
+    HiresSize size;
+    std::string upscaler = "Latent";
+    std::string sampler;   ///< a name of samplers(); the first pass's when it is to be the same
+    std::string schedule;  ///< a name of schedules()
+    std::string prompt;    ///< never empty because the request left it out: then the first pass's
+    std::string negativePrompt;
+    std::int64_t steps = 0;                ///< resolved: never 0
+    std::vector<PromptPair> prompts = {};  ///< of each picture, where they differ; otherwise empty
+};
+
+/// The values of a task under their C++ names: what the engine computes from.
 struct GenerationRequest {
     std::string prompt;
     std::string negativePrompt;
-    std::string model;      ///< name in the library; the supervisor sends the path beside it
-    std::string sampler;    ///< a name of samplers()
-    std::string schedule;   ///< a name of schedules()
+    std::string model;     ///< name in the library; the supervisor sends the path beside it
+    std::string sampler;   ///< a name of samplers()
+    std::string schedule;  ///< a name of schedules()
     std::int64_t steps = 20;
     double cfgScale = 7;
-    std::int64_t width = 512;   ///< pixels, multiple of 8
+    std::int64_t width = 512;  ///< pixels, multiple of 8
     std::int64_t height = 512;
-    std::int64_t seed = -1;     ///< resolved (never -1) once a task is accepted
+    std::int64_t seed = -1;  ///< resolved (never -1) once a task is accepted
     std::int64_t subseed = -1;
     double subseedStrength = 0;
     std::int64_t batchSize = 1;
@@ -67,10 +104,15 @@ struct GenerationRequest {
     bool padCondUncond = false;
     std::vector<PromptPair> prompts;  ///< of each picture, where they differ; otherwise empty
     SamplerSettings sampling;
+    double denoisingStrength = 0.75;
+    double extraNoise = 0;  ///< of image-to-image and hires fix
+    StartPictures start;    ///< its pictures are decoded by the engine
+    HiresPass hires;
 
     std::int64_t imageCount() const { return batchSize * iterations; }
 
-    /// The seeds of picture `index` of the whole task, as A1111 counts: a variation keeps the seed and moves the subseed.
+    /// The seeds of picture `index` of the whole task, as A1111 counts: a variation keeps the seed and moves the
+    /// subseed.
     std::int64_t imageSeed(std::int64_t index) const { return subseedStrength == 0 ? seed + index : seed; }
     std::int64_t imageSubseed(std::int64_t index) const { return subseed + index; }
 
@@ -78,6 +120,13 @@ struct GenerationRequest {
     PromptPair imagePrompts(std::int64_t index) const
     {
         return prompts.empty() ? PromptPair{prompt, negativePrompt} : prompts.at(static_cast<std::size_t>(index));
+    }
+
+    /// Those of its second pass.
+    PromptPair imageHiresPrompts(std::int64_t index) const
+    {
+        if (hires.prompts.empty()) return {hires.prompt, hires.negativePrompt};
+        return hires.prompts.at(static_cast<std::size_t>(index));
     }
 
     /// From values that parseParams accepted.

@@ -7,21 +7,27 @@
 
 namespace sg {
 
-/// A parameter's value. Choices are held as their text.
-using ParamValue = std::variant<bool, std::int64_t, double, std::string>;
+/// A parameter's value. Choices are held as their text, pictures as the names of stored objects.
+using ParamValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 enum class ParamType {
-    Flag,     ///< bool
-    Integer,  ///< std::int64_t
-    Number,   ///< double, finite
-    Text,     ///< UTF-8, at most `maximum` bytes
-    Choice,   ///< one of `choices`, or, where that is empty, one of a list that the server knows (models)
+    Flag,      ///< bool
+    Integer,   ///< std::int64_t; with `choices`, each number from `minimum` on has a name of its own
+    Number,    ///< double, finite
+    Text,      ///< UTF-8, at most `maximum` bytes
+    Choice,    ///< one of `choices`, or, where that is empty, one of a list that the server knows (models)
+    Picture,   ///< one picture or none: base64 in a request, the name of a stored object behind the server's door
+    Pictures,  ///< at most `maximum` of them
 };
 
 /// Where the form shows it, and the section of the documentation.
-enum class ParamGroup { Prompt, Model, Sampling, Size, Seed, Batch };
+enum class ParamGroup { Prompt, Model, Sampling, Size, Seed, Batch, ImageToImage, HiresFix };
 
-/// One row of THE parameter table: everything that HTTP parser, form, OpenAPI page, docs, engine and infotext need to know.
+/// The kinds of task that a request can ask for.
+enum class TaskKind { TextToImage, ImageToImage };
+
+/// One row of THE parameter table: everything that HTTP parser, form, OpenAPI page, docs, engine and infotext need to
+/// know.
 struct ParamSpec {
     std::string key;    ///< the field's name in the API, in the engine protocol and in stored settings
     std::string label;  ///< English, in the form; translated in the context "Parameters"
@@ -38,8 +44,18 @@ struct ParamSpec {
     std::vector<std::string> choices;  ///< in the order to show
     std::string infotextKey;           ///< key in A1111's infotext; empty: not written as a pair of its own
     bool option = false;               ///< an option of A1111's, which its clients send in override_settings
+    /// What infotext says for each number from `minimum` on (false, true of a flag); an empty text is not written.
+    std::vector<std::string> infotextValues = {};
+    bool infotextAlways = false;             ///< also written with its default value
+    std::vector<std::string> onlyWith = {};  ///< means something only when one of these rows asks for something
+    bool textToImage = true;                 ///< a field of txt2img
+    bool imageToImage = true;                ///< a field of img2img
 
+    bool isPicture() const { return type == ParamType::Picture || type == ParamType::Pictures; }
     bool operator==(const ParamSpec &) const = default;
 };
+
+/// Whether a value asks for something: true, a number above 0, a text, a picture.
+bool asksForSomething(const ParamValue &value);
 
 }  // namespace sg

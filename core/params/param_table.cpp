@@ -1,5 +1,6 @@
 #include "core/params/param_table.h"
 
+#include "core/params/picture_rows.h"
 #include "core/params/sampler_rows.h"
 #include "core/params/samplers.h"
 
@@ -13,6 +14,7 @@ namespace sg {
 namespace {
 
 constexpr double kMaxPromptBytes = 64 * 1024;
+constexpr std::size_t kMaxPictureName = 1000;     // of an object in the store, or of a file
 constexpr double kMaxSeed = 9007199254740991.0;  // 2^53 - 1: exact in every client's numbers
 
 std::string shortNumber(double value)
@@ -136,14 +138,49 @@ std::vector<ParamSpec> textToImageSpecs()
 
 }  // namespace
 
-const ParamTable &ParamTable::textToImage()
+bool asksForSomething(const ParamValue &value)
+{
+    struct Asks {
+        bool operator()(bool flag) const { return flag; }
+        bool operator()(std::int64_t number) const { return number > 0; }
+        bool operator()(double number) const { return number > 0; }
+        bool operator()(const std::string &text) const { return !text.empty(); }
+        bool operator()(const std::vector<std::string> &list) const { return !list.empty(); }
+    };
+    return std::visit(Asks{}, value);
+}
+
+const ParamTable &ParamTable::standard()
 {
     static const ParamTable table = [] {
         ParamTable made;
         for (ParamSpec &spec : textToImageSpecs()) made.add(std::move(spec));
         for (ParamSpec &spec : samplerRows()) made.add(std::move(spec));
+        for (ParamSpec &spec : imageToImageRows()) made.add(std::move(spec));
+        for (ParamSpec &spec : hiresFixRows()) made.add(std::move(spec));
         return made;
     }();
+    return table;
+}
+
+const ParamTable &ParamTable::textToImage()
+{
+    static const ParamTable table = standard().only(TaskKind::TextToImage);
+    return table;
+}
+
+const ParamTable &ParamTable::imageToImage()
+{
+    static const ParamTable table = standard().only(TaskKind::ImageToImage);
+    return table;
+}
+
+ParamTable ParamTable::only(TaskKind kind) const
+{
+    ParamTable table = *this;
+    std::erase_if(table.m_specs, [kind](const ParamSpec &spec) {
+        return kind == TaskKind::TextToImage ? !spec.textToImage : !spec.imageToImage;
+    });
     return table;
 }
 
@@ -157,8 +194,9 @@ ParamTable ParamTable::limited(const ParamLimits &limits) const
             for (ParamValue *value : {&spec.defaultValue, &spec.formValue})
                 *value = std::min(std::get<std::int64_t>(*value), static_cast<std::int64_t>(spec.maximum));
         };
-        if (spec.key == "width" || spec.key == "height") cap(limits.side / spec.multipleOf * spec.multipleOf);
-        if (spec.key == "steps") cap(limits.steps);
+        if (spec.key == "width" || spec.key == "height" || spec.key == "hr_resize_x" || spec.key == "hr_resize_y")
+            cap(limits.side / spec.multipleOf * spec.multipleOf);
+        if (spec.key == "steps" || spec.key == "hr_second_pass_steps") cap(limits.steps);
         if (spec.key == "batch_size") cap(limits.batchSize);
         if (spec.key == "n_iter") cap(limits.iterations);
     }
@@ -201,6 +239,20 @@ Expected<void> checkValue(const ParamSpec &spec, const ParamValue &value)
         const auto *textValue = std::get_if<std::string>(&value);
         if (!textValue) return refuse(spec, "a text");
         return checkText(spec, *textValue);
+    }
+    case ParamType::Picture: {
+        const auto *name = std::get_if<std::string>(&value);
+        if (!name || name->size() > kMaxPictureName) return refuse(spec, "one picture");
+        return {};
+    }
+    case ParamType::Pictures: {
+        const auto *names = std::get_if<std::vector<std::string>>(&value);
+        if (!names) return refuse(spec, "a list of pictures");
+        if (names->size() > static_cast<std::size_t>(spec.maximum))
+            return refuse(spec, "at most " + shortNumber(spec.maximum) + " pictures");
+        for (const std::string &name : *names)
+            if (name.empty() || name.size() > kMaxPictureName) return refuse(spec, "a list of pictures");
+        return {};
     }
     }
     return {};

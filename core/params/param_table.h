@@ -10,7 +10,7 @@ namespace sg {
 
 /// What an installation allows; the parser refuses more, and the OpenAPI page shows it.
 struct ParamLimits {
-    std::int64_t side = 2048;            ///< of a picture, in pixels
+    std::int64_t side = 2048;  ///< of a picture, in pixels
     std::int64_t steps = 150;
     std::int64_t batchSize = 16;
     std::int64_t iterations = 100;
@@ -20,8 +20,14 @@ struct ParamLimits {
 /// THE parameter table. Built once, then passed by reference; a copy with another row or other limits is another table.
 class ParamTable {
 public:
-    /// The table of text-to-image, with the default limits.
+    /// Every row there is, with the default limits: what is stored, sent to the engine and shown in the form.
+    static const ParamTable &standard();
+    /// The fields of txt2img and of img2img.
     static const ParamTable &textToImage();
+    static const ParamTable &imageToImage();
+
+    /// This table with the rows of one kind of task.
+    ParamTable only(TaskKind kind) const;
 
     /// This table with the maxima that `limits` allows.
     ParamTable limited(const ParamLimits &limits) const;

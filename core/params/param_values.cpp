@@ -1,5 +1,6 @@
 #include "core/params/param_values.h"
 
+#include "core/params/hires_size.h"
 #include "core/params/samplers.h"
 
 #include <algorithm>
@@ -17,9 +18,9 @@ bool asksForNothing(const Json &value)
 }
 
 /// Fields of A1111's body that are read elsewhere (the route, the reply) or change nothing by design.
-constexpr std::array<std::string_view, 9> kReadElsewhere{
+constexpr std::array<std::string_view, 10> kReadElsewhere{
     "sampler_index", "send_images", "save_images", "do_not_save_samples", "do_not_save_grid", "override_settings",
-    "override_settings_restore_afterwards", "hr_scale", "denoising_strength"};
+    "override_settings_restore_afterwards", "hr_scale", "denoising_strength", "include_init_images"};
 
 bool readElsewhere(std::string_view key)
 {
@@ -53,8 +54,54 @@ Expected<void> resolveSamplerFields(const Json &body, ParseMode mode, ParsedPara
     return {};
 }
 
+/// Several start pictures are the batch. (A1111 refuses more of them than batch_size.)
+void resolveBatch(ParsedParams &parsed)
+{
+    const ParamValue *value = parsed.values.find("init_images");
+    const auto *pictures = value ? std::get_if<std::vector<std::string>>(value) : nullptr;
+    if (!pictures || pictures->size() < 2) return;
+    const auto count = static_cast<std::int64_t>(pictures->size());
+    if (count == parsed.values.get<std::int64_t>("batch_size")) return;
+    parsed.values.set("batch_size", count);
+    parsed.notes.push_back("batch_size was set to " + std::to_string(count) + ", the number of init_images");
+}
+
+Expected<void> checkPictures(const ParamTable &table, const ParamValues &values)
+{
+    const ParamSpec *batch = table.find("batch_size");
+    const auto count = values.get<std::int64_t>("batch_size");
+    if (!batch || checkValue(*batch, count)) return {};
+    return fail(ErrorCode::InvalidArgument,
+                "init_images must be at most " + std::to_string(static_cast<std::int64_t>(batch->maximum)) + " pictures",
+                "init_images");
+}
+
+/// The second pass of hires fix is bound by the same limits as the first.
+Expected<void> checkHires(const ParamTable &table, const ParamValues &values)
+{
+    const ParamValue *on = values.find("enable_hr");
+    if (!on || !asksForSomething(*on)) return {};
+    const HiresSize size = HiresSize::of(values);
+    const std::int64_t side = table.limits().side;
+    if (size.width < 8 || size.height < 8 || size.width > side || size.height > side)
+        return fail(ErrorCode::InvalidArgument,
+                    "hires fix would draw " + std::to_string(size.width) + "x" + std::to_string(size.height) +
+                        " pixels; a side may have 8 to " + std::to_string(side),
+                    size.fromScale ? "hr_scale" : "hr_resize_x");
+    const std::int64_t pixels =
+        size.width * size.height * values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
+    if (pixels > table.limits().pixelsPerTask)
+        return fail(ErrorCode::InvalidArgument,
+                    "hires fix would draw " + std::to_string(pixels) + " pixels; a task may have " +
+                        std::to_string(table.limits().pixelsPerTask),
+                    size.fromScale ? "hr_scale" : "hr_resize_x");
+    return {};
+}
+
 Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
 {
+    if (Expected<void> pictures = checkPictures(table, values); !pictures) return pictures;
+    if (Expected<void> hires = checkHires(table, values); !hires) return hires;
     // Each factor is bounded by its own row, so the product stays far below 2^63.
     const std::int64_t pixels = values.get<std::int64_t>("width") * values.get<std::int64_t>("height") *
                                 values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
@@ -136,6 +183,15 @@ std::string linesOf(const Json &list)
     return lines;
 }
 
+/// The texts of a list; what is no text becomes an empty one, which no row of pictures allows.
+std::vector<std::string> textsOf(const Json &list)
+{
+    std::vector<std::string> texts;
+    for (const Json &entry : list)
+        texts.push_back(entry.is_string() ? entry.get<std::string>() : std::string());
+    return texts;
+}
+
 }  // namespace
 
 Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
@@ -147,7 +203,11 @@ Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
     else if (json.is_number_integer()) value = json.get<std::int64_t>();
     else if (json.is_number()) value = json.get<double>();
     else if (spec.key == "styles" && isListOfTexts(json)) value = linesOf(json);
+    else if (json.is_array() && spec.type == ParamType::Pictures) value = textsOf(json);
     else return fail(ErrorCode::InvalidArgument, spec.key + " must be a plain value", spec.key);
+    // A1111's own clients send true and false for fields of 0 and 1.
+    if (spec.type == ParamType::Integer && spec.minimum == 0 && spec.maximum == 1 && std::holds_alternative<bool>(value))
+        value = static_cast<std::int64_t>(std::get<bool>(value));
     if (spec.type == ParamType::Number && std::holds_alternative<std::int64_t>(value))
         value = static_cast<double>(std::get<std::int64_t>(value));
     if (spec.type == ParamType::Integer && std::holds_alternative<double>(value)) {
@@ -178,6 +238,7 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
     }
     if (Expected<void> overridden = readOverrides(body, table, parsed.values); !overridden) return Unexpected{overridden.error()};
     if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
+    resolveBatch(parsed);
     if (Expected<void> fits = checkTogether(table, parsed.values); !fits) return Unexpected{fits.error()};
     return parsed;
 }

@@ -46,10 +46,10 @@ struct ParsedParams {
 
 enum class ParseMode { Lenient, Strict };
 
-/// Reads A1111's request body (docs/api.md). A field that is absent or null takes its default. A number out of range or a value of the
-/// wrong type is an error; unknown names and fields are corrected or ignored and noted, or in Strict mode errors.
-/// Also checks what needs several fields (pixels of the whole task). sampler_index and "DPM++ 2M Karras" are resolved here.
-/// Errors  InvalidArgument, subject = the field.
+/// Reads A1111's request body (docs/api.md). A field that is absent or null takes its default. A number out of range or
+/// a value of the wrong type is an error; unknown names and fields are corrected or ignored and noted, or in Strict
+/// mode errors. Also checks what needs several fields (pixels of the whole task, start pictures and batch).
+/// sampler_index and "DPM++ 2M Karras" are resolved here. Errors  InvalidArgument, subject = the field.
 Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, ParseMode mode = ParseMode::Lenient);
 
 /// One value as JSON, and back (numbers without a fraction are accepted as integers).

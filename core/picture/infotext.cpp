@@ -55,6 +55,7 @@ std::string valueText(const ParamValue &value)
         std::string operator()(std::int64_t number) const { return std::to_string(number); }
         std::string operator()(double number) const { return pythonNumber(number); }
         std::string operator()(const std::string &text) const { return text; }
+        std::string operator()(const std::vector<std::string> &) const { return {}; }
     };
     return std::visit(Printer{}, value);
 }
@@ -80,8 +81,11 @@ public:
     {
         for (const std::string_view key : kFixedKeys)
             fixed(key);
-        for (const ParamSpec &spec : m_facts.table.specs())
-            if (!spec.infotextKey.empty() && !isFixed(spec.infotextKey)) row(spec, false);
+        for (const ParamSpec &spec : m_facts.table.specs()) {
+            if (spec.infotextKey.empty() || isFixed(spec.infotextKey)) continue;
+            if (spec.key == "hr_scale" && applies(spec) && hiresResize()) continue;
+            row(spec, false);
+        }
         for (const auto &[key, value] : m_facts.extras)
             pair(key, value);
         pair("Version", m_facts.version.empty() ? std::string("Serigraph ").append(version()) : m_facts.version);
@@ -98,11 +102,33 @@ private:
         m_line += needsQuotes(value) ? dumpJson(Json(value)) : value;
     }
 
+    /// Whether the row means anything in this request.
+    bool applies(const ParamSpec &spec) const
+    {
+        const auto used = [this](const std::string &key) {
+            const ParamValue *value = m_facts.values.find(key);
+            const ParamSpec *other = m_facts.table.find(key);
+            return value && asksForSomething(*value) && (!other || applies(*other));
+        };
+        return spec.onlyWith.empty() || std::any_of(spec.onlyWith.begin(), spec.onlyWith.end(), used);
+    }
+
     /// A row of the table; `always` writes it even with its default value.
     void row(const ParamSpec &spec, bool always)
     {
         const ParamValue *value = m_facts.values.find(spec.key);
-        if (value && (always || *value != spec.defaultValue)) pair(spec.infotextKey, valueText(*value));
+        if (!value || spec.isPicture() || !applies(spec)) return;
+        if (!spec.infotextValues.empty()) return unlessEmpty(spec.infotextKey, namedValue(spec, *value));
+        if (always || spec.infotextAlways || *value != spec.defaultValue) pair(spec.infotextKey, valueText(*value));
+    }
+
+    static std::string namedValue(const ParamSpec &spec, const ParamValue &value)
+    {
+        const auto *number = std::get_if<std::int64_t>(&value);
+        const auto *flag = std::get_if<bool>(&value);
+        const std::int64_t index = number ? *number - static_cast<std::int64_t>(spec.minimum) : flag && *flag ? 1 : 0;
+        if (index < 0 || index >= static_cast<std::int64_t>(spec.infotextValues.size())) return {};
+        return spec.infotextValues[static_cast<std::size_t>(index)];
     }
 
     void fixed(std::string_view key)
@@ -138,6 +164,16 @@ private:
             if (!value || std::get<std::int64_t>(*value) <= 0) return;
         }
         size(key, "seed_resize_from_w", "seed_resize_from_h");
+    }
+
+    /// The size that hires fix was asked for takes the place of its factor.
+    bool hiresResize()
+    {
+        const ParamValue *x = m_facts.values.find("hr_resize_x");
+        const ParamValue *y = m_facts.values.find("hr_resize_y");
+        if (!x || !y || (!asksForSomething(*x) && !asksForSomething(*y))) return false;
+        pair("Hires resize", valueText(*x) + "x" + valueText(*y));
+        return true;
     }
 
     void variation(std::string_view key)
@@ -244,8 +280,21 @@ std::optional<T> wholeNumber(std::string_view text)
     return value;
 }
 
+/// The value that infotext calls `text`; an empty text is the value that is not written.
+std::optional<ParamValue> valueFromName(const ParamSpec &spec, std::string_view text)
+{
+    // Words of A1111's form for what it does not write.
+    if (text == "original" || text == "Inpaint masked" || text == "Whole picture") text = "";
+    const auto it = std::find(spec.infotextValues.begin(), spec.infotextValues.end(), text);
+    if (it == spec.infotextValues.end()) return std::nullopt;
+    const std::int64_t index = it - spec.infotextValues.begin();
+    if (spec.type == ParamType::Flag) return ParamValue(index == 1);
+    return ParamValue(index + static_cast<std::int64_t>(spec.minimum));
+}
+
 std::optional<ParamValue> valueFromText(const ParamSpec &spec, std::string_view text)
 {
+    if (!spec.infotextValues.empty()) return valueFromName(spec, text);
     switch (spec.type) {
     case ParamType::Flag:
         if (text == "True" || text == "true") return ParamValue(true);
@@ -258,6 +307,9 @@ std::optional<ParamValue> valueFromText(const ParamSpec &spec, std::string_view 
     case ParamType::Text:
     case ParamType::Choice:
         return ParamValue(std::string(text));
+    case ParamType::Picture:
+    case ParamType::Pictures:
+        return std::nullopt;
     }
     return std::nullopt;
 }
@@ -278,6 +330,8 @@ public:
         size("Size", "width", "height");
         size("Seed resize from", "seed_resize_from_w", "seed_resize_from_h");
         sampler();
+        inpainting();
+        hires();
     }
 
 private:
@@ -302,6 +356,27 @@ private:
         if (cross == std::string_view::npos) return;
         set(widthKey, text.substr(0, cross));
         set(heightKey, text.substr(cross + 1));
+    }
+
+    /// A1111 leaves out what is usual in its form, not in its API.
+    void inpainting()
+    {
+        if (m_parsed.value("Mask blur").empty()) return;
+        for (const ParamSpec &spec : m_table.specs())
+            if (!spec.infotextValues.empty() && m_parsed.value(spec.infotextKey).empty() && valueFromName(spec, ""))
+                set(spec.key, "");
+    }
+
+    void hires()
+    {
+        const std::string_view size = m_parsed.value("Hires resize");
+        const std::size_t cross = size.find('x');
+        if (cross != std::string_view::npos) {
+            set("hr_resize_x", size.substr(0, cross));
+            set("hr_resize_y", size.substr(cross + 1));
+        }
+        if (cross == std::string_view::npos && m_parsed.value("Hires upscale").empty()) return;
+        if (m_table.find("enable_hr")) m_parsed.params["enable_hr"] = true;
     }
 
     /// "DPM++ 2M Karras" in files from before 1.9, a pair of its own for the schedule since.

@@ -51,7 +51,7 @@ struct ParsedInfotext {
 /// Reads what infotext() writes, and what A1111 and others write: pairs in any order, unknown ones kept. A text without
 /// a line of at least three pairs is all prompt. Errors  TooLarge over 1 MiB; InvalidArgument for text that is not
 /// UTF-8 or holds U+0000.
-Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table = ParamTable::textToImage());
+Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table = ParamTable::standard());
 
 /// A number as Python prints it: 7 -> "7.0", 0.1 -> "0.1", 1e22 -> "1e+22".
 std::string pythonNumber(double value);

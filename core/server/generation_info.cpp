@@ -38,6 +38,13 @@ std::pair<Json, Json> promptsOf(const TaskRecord &task, std::size_t images)
     return {prompts, negatives};
 }
 
+bool usesStrength(const Json &params)
+{
+    const auto pictures = params.find("init_images");
+    const auto hires = params.find("enable_hr");
+    return (pictures != params.end() && !pictures->empty()) || (hires != params.end() && *hires == true);
+}
+
 }  // namespace
 
 Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
@@ -67,7 +74,8 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     info["sd_vae_hash"] = nullptr;
     info["seed_resize_from_w"] = -1;
     info["seed_resize_from_h"] = -1;
-    info["denoising_strength"] = nullptr;
+    const Json none;
+    info["denoising_strength"] = usesStrength(task.params) ? param("denoising_strength") : none;
     info["extra_generation_params"] = Json::object();
     if (const Json schedule = param("scheduler"); !schedule.is_null())
         info["extra_generation_params"]["Schedule type"] = schedule;

@@ -42,16 +42,20 @@ Json requestSchema(const ParamTable &table, const std::vector<std::string> &mode
     Json properties = Json::object();
     for (const ParamSpec &spec : table.specs())
         properties[spec.key] = paramSchema(spec);
+    if (properties.contains("init_images")) properties["init_images"]["minItems"] = 1;
     properties["stable_diffusion_model"].erase("default");
     if (!models.empty()) properties["stable_diffusion_model"]["enum"] = models;
     if (webui) {
         properties["sampler_index"] = kText;
         properties["override_settings"] = kAnything;
         properties["send_images"] = kFlag;
-        return object(properties);
+        if (!properties.contains("init_images")) return object(properties);
+        properties["include_init_images"] = kFlag;
+        return object(properties, {"init_images"});
     }
     properties["stable_diffusion_model"]["minLength"] = 1;
-    return object(properties, {"stable_diffusion_model"});
+    if (!properties.contains("init_images")) return object(properties, {"stable_diffusion_model"});
+    return object(properties, {"stable_diffusion_model", "init_images"});
 }
 
 Json taskSchemas()
@@ -223,8 +227,12 @@ Json openApiDocument(const http::Router &router, const ParamTable &table, const 
     Json paths = Json::object();
     for (const http::Route &route : router.routes())
         paths[route.path][http::lowerCase(route.method)] = operation(route);
-    Json schemas = {{"TextToImage", requestSchema(table, models, false)},
-                    {"WebuiTextToImage", requestSchema(table, models, true)}};
+    const ParamTable text = table.only(TaskKind::TextToImage);
+    const ParamTable image = table.only(TaskKind::ImageToImage);
+    Json schemas = {{"TextToImage", requestSchema(text, models, false)},
+                    {"WebuiTextToImage", requestSchema(text, models, true)},
+                    {"ImageToImage", requestSchema(image, models, false)},
+                    {"WebuiImageToImage", requestSchema(image, models, true)}};
     for (const Json &part : {taskSchemas(), managementSchemas(), errorSchemas()})
         for (const auto &[name, schema] : part.items())
             schemas[name] = schema;

@@ -7,8 +7,12 @@
 namespace sg::server {
 namespace {
 
-constexpr std::array kGroups{ParamGroup::Prompt, ParamGroup::Model, ParamGroup::Sampling,
-                             ParamGroup::Size,   ParamGroup::Seed,  ParamGroup::Batch};
+constexpr std::array kGroups{ParamGroup::Prompt, ParamGroup::Model, ParamGroup::Sampling,     ParamGroup::Size,
+                             ParamGroup::Seed,   ParamGroup::Batch, ParamGroup::ImageToImage, ParamGroup::HiresFix};
+
+/// A green pixel square: what /openapi.json shows as an example of a picture.
+constexpr const char *kExamplePicture =
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mPQWGCDFTEMLQkAYT9BAeUr7hIAAAAASUVORK5CYII=";
 
 std::string_view typeName(ParamType type)
 {
@@ -23,6 +27,10 @@ std::string_view typeName(ParamType type)
         return "text";
     case ParamType::Choice:
         return "choice";
+    case ParamType::Picture:
+        return "picture";
+    case ParamType::Pictures:
+        return "pictures";
     }
     return "text";
 }
@@ -50,6 +58,9 @@ Json rowJson(const ParamSpec &spec)
                 {"label", spec.label},
                 {"help", spec.help},
                 {"group", groupName(spec.group)},
+                {"textToImage", spec.textToImage},
+                {"imageToImage", spec.imageToImage},
+                {"onlyWith", spec.onlyWith},
                 {"type", typeName(spec.type)},
                 {"default", toJson(spec.defaultValue)},
                 {"form", toJson(spec.formValue)}};
@@ -62,6 +73,7 @@ Json rowJson(const ParamSpec &spec)
     row["unit"] = spec.unit;
     row["choices"] = spec.choices;
     row["infotextKey"] = spec.infotextKey;
+    row["infotextValues"] = spec.infotextValues;
     return row;
 }
 
@@ -69,10 +81,16 @@ std::string rangeText(const ParamSpec &spec)
 {
     if (isNumeric(spec)) {
         std::string text = number(spec.minimum) + " to " + number(spec.maximum);
+        for (std::size_t i = 0; i < spec.choices.size(); ++i)
+            text += (i == 0 ? ": " : ", ") +
+                    std::to_string(static_cast<std::int64_t>(spec.minimum) + static_cast<std::int64_t>(i)) + " " +
+                    spec.choices[i];
         if (spec.multipleOf > 1) text += ", multiple of " + std::to_string(spec.multipleOf);
         return text + (spec.unit.empty() ? "" : " " + spec.unit);
     }
     if (spec.type == ParamType::Flag) return "true, false";
+    if (spec.type == ParamType::Picture) return "one picture";
+    if (spec.type == ParamType::Pictures) return "at most " + number(spec.maximum) + " pictures";
     if (spec.choices.empty()) return "at most " + number(spec.maximum) + " bytes";
     std::string text;
     for (const std::string &choice : spec.choices)
@@ -102,6 +120,10 @@ std::string_view groupName(ParamGroup group)
         return "seed";
     case ParamGroup::Batch:
         return "batch";
+    case ParamGroup::ImageToImage:
+        return "imageToImage";
+    case ParamGroup::HiresFix:
+        return "hiresFix";
     }
     return "other";
 }
@@ -120,14 +142,17 @@ Json parametersJson(const ParamTable &table)
 std::string parametersMarkdown(const ParamTable &table)
 {
     std::string text =
-        "# Parameters of text-to-image\n"
+        "# Parameters of text-to-image and image-to-image\n"
         "Made from the parameter table (core/params) by the test `unit.pages_test`; `SG_UPDATE_DOCS=1` "
         "rewrites this page.\n"
-        "The maxima are the defaults; a server may allow less (`GET /parameters`, `/openapi.json`).\n\n"
-        "| field | meaning | range | default | in the form | infotext |\n| --- | --- | --- | --- | --- | --- |\n";
+        "The maxima are the defaults; a server may allow less (`GET /parameters`, `/openapi.json`).\n"
+        "Fields: t = txt2img, i = img2img. Pictures are base64, data URIs, or names of stored pictures.\n\n"
+        "| field | in | meaning | range | default | in the form | infotext |\n| --- | --- | --- | --- | --- | --- | "
+        "--- |\n";
     for (const ParamSpec &spec : table.specs())
-        text += "| `" + spec.key + "` | " + spec.label + ": " + spec.help + " | " + rangeText(spec) + " | " +
-                valueText(spec.defaultValue) + " | " + valueText(spec.formValue) + " | " + spec.infotextKey + " |\n";
+        text += "| `" + spec.key + "` | " + (spec.textToImage ? "t" : "") + (spec.imageToImage ? "i" : "") + " | " +
+                spec.label + ": " + spec.help + " | " + rangeText(spec) + " | " + valueText(spec.defaultValue) + " | " +
+                valueText(spec.formValue) + " | " + spec.infotextKey + " |\n";
     return text;
 }
 
@@ -147,6 +172,17 @@ Json paramSchema(const ParamSpec &spec)
     case ParamType::Text:
     case ParamType::Choice:
         schema["type"] = "string";
+        break;
+    case ParamType::Picture:
+        schema["type"] = "string";
+        schema["example"] = kExamplePicture;
+        break;
+    case ParamType::Pictures:
+        schema["type"] = "array";
+        schema["items"] = {{"type", "string"}};
+        schema["maxItems"] = static_cast<std::int64_t>(spec.maximum);
+        schema["example"] = Json::array({kExamplePicture});
+        schema.erase("default");
         break;
     }
     if (isNumeric(spec)) {

@@ -49,7 +49,7 @@ private:
 class Services::Private {
 public:
     explicit Private(ServicesConfig given)
-        : config(std::move(given)), table(ParamTable::textToImage().limited(config.limits))
+        : config(std::move(given)), table(ParamTable::standard().limited(config.limits))
     {
     }
 

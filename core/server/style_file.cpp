@@ -30,7 +30,11 @@ Expected<void> applyStyles(const std::filesystem::path &file, ParsedParams &pars
             continue;
         }
         for (const auto &[key, text] :
-             {std::pair("prompt", &style->prompt), std::pair("negative_prompt", &style->negativePrompt)}) {
+             {std::pair("prompt", &style->prompt), std::pair("negative_prompt", &style->negativePrompt),
+              std::pair("hr_prompt", &style->prompt), std::pair("hr_negative_prompt", &style->negativePrompt)}) {
+            // Hires fix has the first pass's prompts where it has none of its own.
+            const ParamValue *written = parsed.values.find(key);
+            if (!written || (std::string_view(key).starts_with("hr_") && !asksForSomething(*written))) continue;
             Expected<std::string> made = withStyle(*text, parsed.values.get<std::string>(key));
             if (!made) return Unexpected{made.error()};
             parsed.values.set(key, std::move(*made));

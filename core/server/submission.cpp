@@ -2,8 +2,8 @@
 
 #include "core/base/ids.h"
 #include "core/models/model_library.h"
-#include "core/server/style_file.h"
 #include "core/params/generation_request.h"
+#include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
 #include <QCryptographicHash>
@@ -63,42 +63,65 @@ Expected<ModelRecord> chooseModel(const Json &body, const ParsedParams &parsed, 
     return fail(ErrorCode::NotFound, "there is no model yet", "sd_model_checkpoint");
 }
 
-/// A1111's settings for this one request count as fields where a row has their name.
-Json withOverrides(const Json &body, const ParamTable &table)
-{
-    const auto overrides = body.is_object() ? body.find("override_settings") : body.end();
-    if (overrides == body.end() || !overrides->is_object()) return body;
-    Json fields = body;
-    for (const auto &[name, value] : overrides->items()) {
-        const std::string key = name == "CLIP_stop_at_last_layers" ? "clip_skip" : name;
-        if (table.find(key) && !fields.contains(key)) fields[key] = value;
-    }
-    return fields;
-}
-
-}  // namespace
-
-Expected<NewTask> makeTextToImageTask(Json body, const SubmissionOptions &options, const ParamTable &table,
-                                      const ModelLibrary &library)
+Expected<void> checkNames(const SubmissionOptions &options)
 {
     if (!options.taskId.empty() && !isTaskId(options.taskId))
         return fail(ErrorCode::InvalidArgument, "taskId must be 1 to 128 of A-Z a-z 0-9 _ -, not beginning with -",
                     "taskId");
     if (Expected<void> user = ObjectStore::checkPart(options.user); !user)
         return fail(ErrorCode::InvalidArgument, "username is not valid: " + user.error().message, "username");
-    Expected<ParsedParams> parsed =
-        parseParams(withOverrides(body, table), table, options.strict ? ParseMode::Strict : ParseMode::Lenient);
+    return {};
+}
+
+/// The body as the parser gets it: A1111's settings for this one request count as fields where a row has their name,
+/// and its mask_blur is both directions.
+Json withOverrides(const Json &body, const ParamTable &rows)
+{
+    Json fields = body;
+    if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
+        for (const auto &[name, value] : overrides->items()) {
+            const std::string key = name == "CLIP_stop_at_last_layers" ? "clip_skip" : name;
+            if (rows.find(key) && !fields.contains(key)) fields[key] = value;
+        }
+    if (const auto blur = body.find("mask_blur"); blur != body.end() && blur->is_number())
+        for (const char *key : {"mask_blur_x", "mask_blur_y"})
+            fields.erase(key);
+    return fields;
+}
+
+Expected<void> checkStart(const ParsedParams &parsed, const SubmissionOptions &options)
+{
+    if (options.kind != TaskKind::ImageToImage) return {};
+    if (!parsed.values.get<std::vector<std::string>>("init_images").empty()) return {};
+    if (options.modelOptional) return fail(ErrorCode::NotFound, "Init image not found", "init_images");
+    return fail(ErrorCode::InvalidArgument, "init_images must have at least one picture", "init_images");
+}
+
+}  // namespace
+
+Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const ParamTable &table,
+                           const ModelLibrary &library)
+{
+    if (Expected<void> names = checkNames(options); !names) return Unexpected{names.error()};
+    if (!body.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
+    NewTask task;
+    task.id = options.taskId.empty() ? randomId() : options.taskId;
+    task.user = options.user;
+    const ParamTable rows = table.only(options.kind);
+    Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
+    if (!pictures) return Unexpected{pictures.error()};
+    Json fields = withOverrides(body, rows);
+    task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
+    Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};
+    if (Expected<void> start = checkStart(*parsed, options); !start) return Unexpected{start.error()};
     if (Expected<void> styled = applyStyles(options.stylesFile, *parsed); !styled) return Unexpected{styled.error()};
     Expected<ModelRecord> model = chooseModel(body, *parsed, options, library, parsed->notes);
     if (!model) return Unexpected{model.error()};
     if (model->status == "unusable")
         return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, "stable_diffusion_model");
-    Expected<Json> stored = storedBody(std::move(body), table);
+    Expected<Json> stored = storedBody(std::move(body), rows);
     if (!stored) return Unexpected{stored.error()};
-    NewTask task;
-    task.id = options.taskId.empty() ? randomId() : options.taskId;
-    task.user = options.user;
     task.model = model->name;
     task.values = std::move(parsed->values);
     task.values.set("stable_diffusion_model", model->name);

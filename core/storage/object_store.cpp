@@ -5,6 +5,7 @@
 #include "core/base/utf8.h"
 
 #include <cerrno>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -170,6 +171,54 @@ Expected<void> ObjectStore::remove(std::string_view name)
     if (!folder) return Unexpected{folder.error()};
     const std::string target(lastPart(name));
     if (::unlinkat(folder->get(), target.c_str(), 0) != 0 && errno != ENOENT) return systemError("unlink", name);
+    return {};
+}
+
+Expected<std::vector<std::string>> ObjectStore::entries(std::string_view folder, bool folders) const
+{
+    if (Expected<void> checked = checkName(folder); !checked) return Unexpected{checked.error()};
+    // openFolder goes as far as the folder that holds a name.
+    const Expected<UniqueFd> opened = openFolder(std::string(folder) + "/x", false);
+    std::vector<std::string> names;
+    if (!opened && opened.error().code == ErrorCode::NotFound) return names;
+    if (!opened) return Unexpected{opened.error()};
+    const int fd = ::fcntl(opened->get(), F_DUPFD_CLOEXEC, 0);
+    DIR *const stream = fd < 0 ? nullptr : ::fdopendir(fd);
+    if (!stream) {
+        const auto failed = systemError("opendir", folder);
+        if (fd >= 0) ::close(fd);
+        return failed;
+    }
+    while (const dirent *entry = ::readdir(stream)) {
+        const std::string name = entry->d_name;
+        struct stat status {};
+        if (name == "." || name == ".." || ::fstatat(opened->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISDIR(status.st_mode) == folders) names.push_back(name);
+    }
+    ::closedir(stream);
+    return names;
+}
+
+Expected<std::vector<std::string>> ObjectStore::folders(std::string_view name) const
+{
+    return entries(name, true);
+}
+
+Expected<void> ObjectStore::removeFolder(std::string_view name)
+{
+    const Expected<std::vector<std::string>> objects = entries(name, false);
+    if (!objects) return Unexpected{objects.error()};
+    const Expected<UniqueFd> folder = openFolder(std::string(name) + "/x", false);
+    if (!folder && folder.error().code == ErrorCode::NotFound) return {};
+    if (!folder) return Unexpected{folder.error()};
+    for (const std::string &object : *objects)
+        if (::unlinkat(folder->get(), object.c_str(), 0) != 0 && errno != ENOENT) return systemError("unlink", object);
+    const Expected<UniqueFd> above = openFolder(name, false);
+    if (!above) return Unexpected{above.error()};
+    if (::unlinkat(above->get(), std::string(lastPart(name)).c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT &&
+        errno != ENOTEMPTY)
+        return systemError("rmdir", name);
     return {};
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sg {
 
@@ -32,9 +33,15 @@ public:
     /// An object that is not there counts as removed.
     Expected<void> remove(std::string_view name);
 
+    /// The folders in a folder ("inputs"), by their names; none when it is not there.
+    Expected<std::vector<std::string>> folders(std::string_view name) const;
+    /// Removes a folder with the objects in it; folders below it stay.
+    Expected<void> removeFolder(std::string_view name);
+
 private:
     explicit ObjectStore(UniqueFd root) : m_root(std::move(root)) {}
     Expected<UniqueFd> openFolder(std::string_view name, bool make) const;
+    Expected<std::vector<std::string>> entries(std::string_view folder, bool folders) const;
 
     UniqueFd m_root;
 };

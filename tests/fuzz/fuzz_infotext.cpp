@@ -3,7 +3,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
 {
-    const sg::ParamTable &table = sg::ParamTable::textToImage();
+    const sg::ParamTable &table = sg::ParamTable::standard();
     const auto parsed = sg::parseInfotext(fuzzText(data, size));
     if (!parsed) {
         SG_REQUIRE(!parsed.error().message.empty());

@@ -6,7 +6,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
     const auto body = sg::parseJson(fuzzText(data, size));
     if (!body) return 0;
-    const sg::ParamTable &table = sg::ParamTable::textToImage();
+    const sg::ParamTable &table = sg::ParamTable::standard();
     for (const sg::ParseMode mode : {sg::ParseMode::Lenient, sg::ParseMode::Strict}) {
         auto parsed = sg::parseParams(*body, table, mode);
         if (!parsed) {

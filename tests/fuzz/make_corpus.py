@@ -22,6 +22,15 @@ def frame(header, payload=b""):
     return struct.pack("<II", len(text), len(payload)) + text + payload
 
 
+PNG = next(path.read_bytes() for path in sorted(PICTURES.iterdir()) if path.suffix == ".png")
+
+
+def generate(params, pictures=()):
+    """A generate request of the engine protocol."""
+    listed = [{"row": row, "bytes": len(data)} for row, data in pictures]
+    return frame({"type": "generate", "id": "t", "model": {"path": "/m"}, "params": params, "pictures": listed}, b"".join(data for _, data in pictures))
+
+
 def tensor(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
@@ -58,12 +67,19 @@ TARGETS = {
                          b'\2{"attention_head_dim":8,"num_attention_heads":null}', b'\3{"prediction_type":"v_prediction","rescale_betas_zero_snr":true}'],
     "frame": [frame({"type": "hello", "id": ""}), frame({"type": "image", "id": "t1", "index": 3}, b"payload" * 9),
               b"garbage" + frame({"type": "a", "id": "b"}) + b"\x16\0\0\0\xff\xff\xff\x7f{" + frame({"type": "c", "id": "d"}), frame({"type": 1})],
-    "infotext": [INFOTEXT.encode(), b"just a prompt", b"p\nSteps: 4, CFG scale: 1, Seed: 7, Size: 64x64, Sampler: euler", b'ab: "x\\"y", cd: e, fg:'],
+    "infotext": [INFOTEXT.encode(), b"just a prompt", b"p\nSteps: 4, CFG scale: 1, Seed: 7, Size: 64x64, Sampler: euler", b'ab: "x\\"y", cd: e, fg:',
+                 b"p\nSteps: 4, Sampler: Euler, Denoising strength: 0.5, Mask blur: 4, Masked content: latent noise, Inpaint area: Only masked",
+                 b"p\nSteps: 4, Sampler: Euler, Hires resize: 64x0, Hires steps: 3, Hires upscaler: Latent, Hires prompt: \"a, b\""],
     "json": [b'{"a":[1,-2,3.5e3,true,false,null,"x\\u00e9\\ud83d\\ude00"],"b":{"c":{}}}', b"[[[[]]]]", b'{"a":1,"a":2}', b"18446744073709551616", b"1e999"],
     "params": [json.dumps({"prompt": "x", "negative_prompt": "y", "steps": 20, "cfg_scale": 7, "width": 64, "height": 64, "seed": -1, "subseed": 3,
                            "subseed_strength": 0.5, "sampler_name": "Euler a Karras", "scheduler": "Automatic", "batch_size": 2, "n_iter": 3, "eta": 0.5,
                            "stable_diffusion_model": "m"}).encode(),
-               b'{"sampler_index":"Nope","unknown":[1],"steps":20.0,"hr_scale":2,"seed":null}', b"[]", b'{"width":2048,"height":2048,"batch_size":16,"n_iter":100}'],
+               b'{"sampler_index":"Nope","unknown":[1],"steps":20.0,"hr_scale":2,"seed":null}', b"[]", b'{"width":2048,"height":2048,"batch_size":16,"n_iter":100}',
+               b'{"init_images":["inputs/t/a.png","inputs/t/b.png"],"mask":"inputs/t/m.png","mask_blur":9,"inpainting_mask_invert":true,"resize_mode":2}',
+               b'{"enable_hr":true,"hr_scale":1.5,"hr_resize_x":64,"width":64,"height":8,"hr_sampler_name":"DDIM","denoising_strength":0.3}'],
+    "generate": [generate({}), generate({"init_images": ["a"], "mask": "b"}, [("init_images", PNG), ("mask", PNG)]),
+                 generate({"init_images": ["a", "b"]}, [("init_images", b"x"), ("init_images", b"yz")]), generate({"mask": "b"}, [("prompt", b"x")]),
+                 generate({"enable_hr": True, "hr_resize_x": 128, "width": 64, "height": 64})],
     "picture": [path.read_bytes() for path in sorted(PICTURES.iterdir()) if path.suffix != ".py"],
     "pickle": list(pickles()),
     "prompt": [PROMPT.encode(), b"(" * 64 + b"x", b"a, b, " * 40, b"cat " * 80 + b"," + b"cat " * 10, b"[|", b"[a:b:", b"BREAK BREAK"],

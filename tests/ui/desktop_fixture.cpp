@@ -43,7 +43,7 @@ bool DesktopFixture::openWindow()
     m_settings = std::make_unique<ui::UiSettings>(m_data.filePath(u"desktop.ini"_s));
     m_theme = std::make_unique<ui::Theme>();
     m_theme->choose(ui::Theme::Choice::Light);
-    m_window = std::make_unique<ui::MainWindow>(*m_client, *m_settings, *m_theme, ParamTable::textToImage());
+    m_window = std::make_unique<ui::MainWindow>(*m_client, *m_settings, *m_theme, ParamTable::standard());
     m_window->show();
     m_window->activateWindow();
     if (!QTest::qWaitForWindowActive(m_window.get())) return false;

@@ -1,18 +1,23 @@
 #include "ui/client/event_reader.h"
 #include "ui/generate/param_form.h"
 #include "ui/generate/param_model.h"
+#include "ui/generate/picture_field.h"
 #include "ui/generate/prompt_edit.h"
 #include "ui/generate/prompt_weight.h"
 #include "ui/generate/token_count.h"
 #include "ui/widgets/long_spin_box.h"
 
 #include <QApplication>
+#include <QBuffer>
 #include <QCheckBox>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QLabel>
+#include <QSignalSpy>
 #include <QSpinBox>
 #include <QTest>
+#include <QToolButton>
 
 using namespace Qt::Literals::StringLiterals;
 using namespace sg;
@@ -54,11 +59,15 @@ private Q_SLOTS:
     void tokensAreCounted();
     void tabLeavesThePrompt();
     void eventsArriveInPieces();
+    void whatMeansNothingIsDisabled();
+    void numbersWithNamesAreChosen();
+    void aPictureIsTakenAndRemoved();
+    void foldsStayOpen();
 };
 
 void FormTest::everyRowHasAWidget()
 {
-    ParamModel model(ParamTable::textToImage());
+    ParamModel model(ParamTable::standard());
     ParamForm form(model);
     for (const ParamSpec &spec : model.table().specs()) {
         QWidget *editor = form.editor(QString::fromStdString(spec.key));
@@ -273,6 +282,83 @@ void FormTest::eventsArriveInPieces()
         QCOMPARE(events[0].data, QByteArray("{\"status\":\"running\"}"));
         QCOMPARE(events[1].data, QByteArray("a\nb"));
     }
+}
+
+void FormTest::whatMeansNothingIsDisabled()
+{
+    ParamModel model(ParamTable::standard());
+    ParamForm form(model);
+    for (const char *key : {"denoising_strength", "hr_scale", "mask", "mask_blur", "resize_mode"})
+        QVERIFY2(!form.editor(QString::fromLatin1(key))->isEnabled(), key);
+    QVERIFY(!model.request().contains("hr_scale") && !model.request().contains("denoising_strength"));
+    model.set("enable_hr", true);
+    QVERIFY(form.editor(u"hr_scale"_s)->isEnabled() && form.editor(u"denoising_strength"_s)->isEnabled());
+    QVERIFY(model.request()["hr_scale"] == 2.0 && model.request()["enable_hr"] == true);
+    model.setPicture(u"init_images"_s, ParamModel::StartPicture{u"a.png"_s, "QUJD", {}, {8, 8}});
+    QVERIFY(form.editor(u"mask"_s)->isEnabled() && !form.editor(u"mask_blur"_s)->isEnabled());
+    model.setPicture(u"mask"_s, ParamModel::StartPicture{u"m.png"_s, "REVG", {}, {8, 8}});
+    QVERIFY(form.editor(u"mask_blur"_s)->isEnabled());
+    QVERIFY(!form.editor(u"inpaint_full_res_padding"_s)->isEnabled());
+    const Json request = model.request();
+    QVERIFY(request["init_images"] == Json::array({"QUJD"}) && request["mask"] == "REVG");
+    // Hires fix is a field of text to image only.
+    QVERIFY(!request.contains("enable_hr") && request["inpainting_fill"] == 1);
+    // A picture is not kept for the next start.
+    QVERIFY(!model.save()["values"].contains("init_images") && !model.save()["values"].contains("mask"));
+}
+
+void FormTest::numbersWithNamesAreChosen()
+{
+    ParamModel model(ParamTable::standard());
+    ParamForm form(model);
+    auto *fill = qobject_cast<QComboBox *>(form.editor(u"inpainting_fill"_s));
+    QVERIFY(fill);
+    QCOMPARE(fill->count(), 4);
+    QCOMPARE(fill->currentText(), u"Original"_s);
+    fill->setCurrentIndex(2);
+    QCOMPARE(model.get<std::int64_t>("inpainting_fill"), std::int64_t{2});
+    model.set("inpainting_fill", std::int64_t{3});
+    QCOMPARE(fill->currentText(), u"Latent nothing"_s);
+}
+
+void FormTest::aPictureIsTakenAndRemoved()
+{
+    ParamModel model(ParamTable::standard());
+    ParamForm form(model);
+    form.show();
+    QImage image(20, 10, QImage::Format_RGB32);
+    image.fill(Qt::red);
+    QByteArray png;
+    QBuffer buffer(&png);
+    QVERIFY(image.save(&buffer, "PNG"));
+    form.startFrom(png, u"red.png"_s);
+    QTRY_VERIFY(model.picture(u"init_images"_s));
+    const ParamModel::StartPicture held = *model.picture(u"init_images"_s);
+    QCOMPARE(held.size, QSize(20, 10));
+    QCOMPARE(QByteArray::fromBase64(QByteArray::fromStdString(held.base64)), png);
+    auto *field = qobject_cast<PictureField *>(form.editor(u"init_images"_s));
+    QVERIFY(field && field->isVisible());
+    QSignalSpy failed(&form, &ParamForm::failed);
+    field->take("no picture", u"x.txt"_s);
+    QTRY_COMPARE(failed.size(), 1);
+    QVERIFY(model.picture(u"init_images"_s));  // the old one stays
+    QTest::keyClick(field->focusProxy(), Qt::Key_Delete);
+    QVERIFY(!model.picture(u"init_images"_s) && !model.request().contains("init_images"));
+    QGuiApplication::clipboard()->setImage(image);
+    QTest::keyClick(field->focusProxy(), Qt::Key_V, Qt::ControlModifier);
+    QTRY_VERIFY(model.picture(u"init_images"_s));
+}
+
+void FormTest::foldsStayOpen()
+{
+    ParamModel model(ParamTable::standard());
+    ParamForm form(model);
+    form.show();
+    form.findChild<QToolButton *>(u"hiresFixFold"_s)->setChecked(true);
+    QVERIFY(form.editor(u"enable_hr"_s)->isVisible() && !form.editor(u"init_images"_s)->isVisible());
+    model.setTable(ParamTable::standard().limited({}));
+    QTRY_VERIFY(form.editor(u"enable_hr"_s)->isVisible());
+    QVERIFY(!form.editor(u"init_images"_s)->isVisible());
 }
 
 QTEST_MAIN(FormTest)

@@ -1,6 +1,7 @@
 #include "core/base/log.h"
 #include "tests/ui/desktop_fixture.h"
 #include "ui/generate/generate_page.h"
+#include "ui/generate/param_form.h"
 #include "ui/generate/picture_panel.h"
 #include "ui/generate/progress_panel.h"
 #include "ui/log/log_page.h"
@@ -70,6 +71,7 @@ private Q_SLOTS:
 
     void keysChangePages();
     void everyControlHasANameAndIsReachedByTab();
+    void aResultBecomesTheStart();
     void serverIsSwitchedAndAnswersOthers();
     void aTakenPortIsSaid();
     void anOpenAddressIsWarnedOf();
@@ -120,7 +122,7 @@ void PagesTest::checkPage(int page)
     }
     QVERIFY(expected.size() >= 8);
     window.findChild<QWidget *>(u"rail"_s)->findChild<QToolButton *>()->setFocus();
-    for (int press = 0; press < 120 && !expected.isEmpty(); ++press) {
+    for (int press = 0; press < 240 && !expected.isEmpty(); ++press) {
         expected.remove(QApplication::focusWidget());
         QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
     }
@@ -134,9 +136,29 @@ void PagesTest::everyControlHasANameAndIsReachedByTab()
     page.generate();
     QTRY_VERIFY_WITH_TIMEOUT(page.pictures().current(), kPatience);
     for (QToolButton *button : page.findChildren<QToolButton *>())
-        if (button->isCheckable() && button->text() == u"More options"_s) button->setChecked(true);
+        if (button->objectName().endsWith(u"Fold"_s)) button->setChecked(true);
     for (int number = 0; number < MainWindow::PageCount; ++number)
         checkPage(number);
+}
+
+void PagesTest::aResultBecomesTheStart()
+{
+    GeneratePage &page = m_desktop.window().generatePage();
+    m_desktop.window().showPage(MainWindow::Generate);
+    page.generate();
+    QTRY_VERIFY_WITH_TIMEOUT(page.pictures().current(), kPatience);
+    const QByteArray first = page.pictures().current()->png;
+    QVERIFY(!page.pictures().current()->infotext.contains(u"Denoising strength"_s));
+    QTest::keyClick(&m_desktop.window(), Qt::Key_I, Qt::ControlModifier | Qt::ShiftModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(page.parameters().picture(u"init_images"_s), kPatience);
+    QVERIFY(page.form().editor(u"denoising_strength"_s)->isVisible());
+    QVERIFY(page.parameters().set("denoising_strength", 0.25));
+    QVERIFY(page.parameters().set("seed", std::int64_t{77}));
+    page.generate();
+    QTRY_VERIFY_WITH_TIMEOUT(page.pictures().current()->png != first, kPatience);
+    const QString infotext = page.pictures().current()->infotext;
+    QVERIFY2(infotext.contains(u"Denoising strength: 0.25"_s), qPrintable(infotext));
+    page.parameters().setPicture(u"init_images"_s, std::nullopt);
 }
 
 void PagesTest::serverIsSwitchedAndAnswersOthers()

@@ -127,7 +127,8 @@ void ApiClient::parameters(QObject *context, Reply<ParamTable> reply)
 
 void ApiClient::submit(const Json &parameters, QObject *context, Reply<Submitted> reply)
 {
-    call("POST", u"/txt2img"_s, &parameters, context, &decodeSubmitted, std::move(reply));
+    const QString path = parameters.contains("init_images") ? u"/img2img"_s : u"/txt2img"_s;
+    call("POST", path, &parameters, context, &decodeSubmitted, std::move(reply));
 }
 
 void ApiClient::progress(const QString &task, QObject *context, Reply<TaskProgressInfo> reply)

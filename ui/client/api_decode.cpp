@@ -42,17 +42,21 @@ Unexpected wrongShape(const char *what)
     return fail(ErrorCode::Internal, std::string("the server's answer has no ") + what, what);
 }
 
-constexpr std::array<std::pair<std::string_view, ParamType>, 5> kTypes{{{"flag", ParamType::Flag},
+constexpr std::array<std::pair<std::string_view, ParamType>, 7> kTypes{{{"flag", ParamType::Flag},
                                                                         {"integer", ParamType::Integer},
                                                                         {"number", ParamType::Number},
                                                                         {"text", ParamType::Text},
-                                                                        {"choice", ParamType::Choice}}};
-constexpr std::array<std::pair<std::string_view, ParamGroup>, 6> kGroups{{{"prompt", ParamGroup::Prompt},
+                                                                        {"choice", ParamType::Choice},
+                                                                        {"picture", ParamType::Picture},
+                                                                        {"pictures", ParamType::Pictures}}};
+constexpr std::array<std::pair<std::string_view, ParamGroup>, 8> kGroups{{{"prompt", ParamGroup::Prompt},
                                                                           {"model", ParamGroup::Model},
                                                                           {"sampling", ParamGroup::Sampling},
                                                                           {"size", ParamGroup::Size},
                                                                           {"seed", ParamGroup::Seed},
-                                                                          {"batch", ParamGroup::Batch}}};
+                                                                          {"batch", ParamGroup::Batch},
+                                                                          {"imageToImage", ParamGroup::ImageToImage},
+                                                                          {"hiresFix", ParamGroup::HiresFix}}};
 
 template <class T, std::size_t N>
 bool lookUp(const std::array<std::pair<std::string_view, T>, N> &names, const std::string &name, T &value)
@@ -82,6 +86,12 @@ Expected<ParamSpec> decodeSpec(const Json &json)
     spec.multipleOf = number<std::int64_t>(json, "multipleOf", 1);
     for (const QString &choice : texts(json, "choices"))
         spec.choices.push_back(choice.toStdString());
+    for (const QString &value : texts(json, "infotextValues"))
+        spec.infotextValues.push_back(value.toStdString());
+    for (const QString &key : texts(json, "onlyWith"))
+        spec.onlyWith.push_back(key.toStdString());
+    spec.textToImage = json.value("textToImage", Json(true)) != false;
+    spec.imageToImage = json.value("imageToImage", Json(true)) != false;
     for (const auto &[key, target] : {std::pair{"default", &spec.defaultValue}, std::pair{"form", &spec.formValue}}) {
         const auto it = json.find(key);
         if (it == json.end()) return wrongShape(key);

@@ -86,6 +86,11 @@ GeneratePage::GeneratePage(ApiClient &client, ParamTable table, QWidget *parent)
             this, &GeneratePage::interrupt);
     connect(new QShortcut(QKeySequence(u"Shift+Esc"_s), this, nullptr, nullptr, Qt::WindowShortcut),
             &QShortcut::activated, this, &GeneratePage::interruptAll);
+    connect(m_form, &ParamForm::failed, this, &GeneratePage::showError);
+    connect(m_pictures, &PicturePanel::startWanted, this, [this](const Picture &picture) {
+        m_form->startFrom(picture.png, suggestedName(picture));
+        Q_EMIT happened(tr("The picture is the start of image to image"));
+    });
     setAcceptDrops(true);
     connect(m_form, &ParamForm::filesDropped, this, [this](const QStringList &paths) { restoreFrom(paths.front()); });
     refreshObstacle();
@@ -178,7 +183,7 @@ void GeneratePage::generate()
         field->clearFocus();
         field->setFocus();
     }
-    m_queue->submit(m_parameters->toJson());
+    m_queue->submit(m_parameters->request());
 }
 
 void GeneratePage::interrupt()

@@ -2,6 +2,7 @@
 
 #include "ui/generate/model_chooser.h"
 #include "ui/generate/param_texts.h"
+#include "ui/generate/picture_field.h"
 #include "ui/generate/prompt_edit.h"
 #include "ui/widgets/long_spin_box.h"
 
@@ -65,7 +66,11 @@ QWidget *ParamBinder::makeEditor(const ParamSpec &spec, QWidget *parent) const
         editor = makeFlag(spec, parent);
         break;
     case ParamType::Integer:
-        editor = spec.maximum > std::numeric_limits<int>::max() ? makeLong(spec, parent) : makeInteger(spec, parent);
+        if (!spec.choices.empty())
+            editor = makeNamed(spec, parent);
+        else
+            editor =
+                spec.maximum > std::numeric_limits<int>::max() ? makeLong(spec, parent) : makeInteger(spec, parent);
         break;
     case ParamType::Number:
         editor = makeNumber(spec, parent);
@@ -75,6 +80,10 @@ QWidget *ParamBinder::makeEditor(const ParamSpec &spec, QWidget *parent) const
         break;
     case ParamType::Choice:
         editor = makeChoice(spec, parent);
+        break;
+    case ParamType::Picture:
+    case ParamType::Pictures:
+        editor = new PictureField(*m_model, spec, parent);
         break;
     }
     editor->setObjectName(QString::fromStdString(spec.key));
@@ -114,6 +123,24 @@ QWidget *ParamBinder::makeInteger(const ParamSpec &spec, QWidget *parent) const
     follow(m_model, box, spec.key, [model = m_model, box, key = spec.key] {
         const QSignalBlocker quiet(box);
         box->setValue(static_cast<int>(model->get<std::int64_t>(key)));
+    });
+    return box;
+}
+
+/// Numbers that have names are chosen by name.
+QWidget *ParamBinder::makeNamed(const ParamSpec &spec, QWidget *parent) const
+{
+    auto *box = new QComboBox(parent);
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(8);
+    for (const std::string &choice : spec.choices)
+        box->addItem(choiceText(choice));
+    const auto first = static_cast<std::int64_t>(spec.minimum);
+    QObject::connect(box, &QComboBox::currentIndexChanged, m_model,
+                     [model = m_model, key = spec.key, first](int index) { model->set(key, first + index); });
+    follow(m_model, box, spec.key, [model = m_model, box, key = spec.key, first] {
+        const QSignalBlocker quiet(box);
+        box->setCurrentIndex(static_cast<int>(model->get<std::int64_t>(key) - first));
     });
     return box;
 }

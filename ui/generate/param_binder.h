@@ -20,6 +20,7 @@ public:
 private:
     QWidget *makeFlag(const ParamSpec &spec, QWidget *parent) const;
     QWidget *makeInteger(const ParamSpec &spec, QWidget *parent) const;
+    QWidget *makeNamed(const ParamSpec &spec, QWidget *parent) const;
     QWidget *makeLong(const ParamSpec &spec, QWidget *parent) const;
     QWidget *makeNumber(const ParamSpec &spec, QWidget *parent) const;
     QWidget *makeText(const ParamSpec &spec, QWidget *parent) const;

@@ -3,6 +3,7 @@
 #include "ui/generate/model_chooser.h"
 #include "ui/generate/param_binder.h"
 #include "ui/generate/param_texts.h"
+#include "ui/generate/picture_field.h"
 #include "ui/generate/prompt_edit.h"
 #include "ui/generate/seed_field.h"
 #include "ui/widgets/icons.h"
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sg::ui {
 namespace {
@@ -33,7 +35,8 @@ bool rarelyUsed(const ParamSpec &spec)
 
 bool wantsWholeRow(const ParamSpec &spec)
 {
-    return (spec.type == ParamType::Choice && spec.choices.empty()) || spec.key == "seed";
+    return (spec.type == ParamType::Choice && spec.choices.empty()) || spec.key == "seed" || spec.isPicture() ||
+           spec.type == ParamType::Text || spec.type == ParamType::Flag;
 }
 
 void setInvalid(QWidget *widget, bool invalid)
@@ -58,6 +61,7 @@ ParamForm::ParamForm(ParamModel &model, QWidget *parent) : QWidget(parent), m_mo
     outer->setContentsMargins(0, 0, 0, 0);
     build();
     connect(&m_model, &ParamModel::tableChanged, this, &ParamForm::build);
+    connect(&m_model, &ParamModel::changed, this, &ParamForm::showWhatApplies);
 }
 
 ModelChooser *ParamForm::modelChooser() const
@@ -69,6 +73,7 @@ void ParamForm::build()
 {
     delete m_content;
     m_editors.clear();
+    m_folds.clear();
     m_invalid = nullptr;
     m_content = new QWidget(this);
     layout()->addWidget(m_content);
@@ -91,8 +96,34 @@ void ParamForm::build()
             if (spec.group == group && !rarelyUsed(spec)) specs.push_back(&spec);
         addGroup(specs, column);
     }
-    if (!rare.empty()) addFold(rare, column);
+    const auto rowsOf = [&](ParamGroup group) {
+        std::vector<const ParamSpec *> specs;
+        for (const ParamSpec &spec : m_model.table().specs())
+            if (spec.group == group && !rarelyUsed(spec)) specs.push_back(&spec);
+        return specs;
+    };
+    addFold(u"imageToImage"_s, tr("Image to image"), rowsOf(ParamGroup::ImageToImage), column);
+    addFold(u"hiresFix"_s, tr("Hires fix"), rowsOf(ParamGroup::HiresFix), column);
+    addFold(u"rare"_s, tr("More options"), rare, column);
     column->addStretch(1);
+    showWhatApplies();
+}
+
+/// What means nothing without a start picture, a mask or hires fix cannot be edited until there is one.
+void ParamForm::showWhatApplies()
+{
+    for (const ParamSpec &spec : m_model.table().specs())
+        if (QWidget *field = editor(QString::fromStdString(spec.key)); field && !spec.onlyWith.empty())
+            field->setEnabled(m_model.applies(spec));
+}
+
+void ParamForm::startFrom(const QByteArray &file, const QString &name)
+{
+    auto *field = qobject_cast<PictureField *>(editor(u"init_images"_s));
+    if (!field) return;
+    m_folds.value(u"imageToImage"_s).button->setChecked(true);
+    field->take(file, name);
+    field->setFocus(Qt::OtherFocusReason);
 }
 
 void ParamForm::addPrompt(const ParamSpec &spec, QVBoxLayout *column)
@@ -130,6 +161,8 @@ QWidget *ParamForm::makeField(const ParamSpec &spec)
     column->setSpacing(3);
     QWidget *editor = ParamBinder(m_model).makeEditor(spec, field);
     m_editors.insert(QString::fromStdString(spec.key), editor);
+    if (auto *picture = qobject_cast<PictureField *>(editor))
+        connect(picture, &PictureField::failed, this, &ParamForm::failed);
     if (!qobject_cast<QCheckBox *>(editor)) {
         auto *label = new QLabel(labelOf(spec), field);
         label->setBuddy(editor);
@@ -195,28 +228,37 @@ QWidget *ParamForm::makeSizeRow(const ParamSpec &width, const ParamSpec &height)
     return holder;
 }
 
-void ParamForm::addFold(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column)
+void ParamForm::addFold(const QString &name, const QString &title, const std::vector<const ParamSpec *> &specs,
+                        QVBoxLayout *column)
 {
-    m_foldButton = new QToolButton(m_content);
-    m_foldButton->setText(tr("More options"));
-    m_foldButton->setAccessibleName(tr("More options"));
-    m_foldButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    m_foldButton->setCheckable(true);
-    m_foldButton->setIcon(icon(u"chevron-right"_s));
-    m_foldButton->setProperty("role", u"tool"_s);
-    m_foldButton->setFocusPolicy(Qt::StrongFocus);
-    m_fold = new QWidget(m_content);
-    auto *inner = new QVBoxLayout(m_fold);
+    if (specs.empty()) return;
+    const Fold fold{new QWidget(m_content), new QToolButton(m_content)};
+    fold.button->setObjectName(name + u"Fold"_s);
+    fold.button->setText(title);
+    fold.button->setAccessibleName(title);
+    fold.button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    fold.button->setCheckable(true);
+    fold.button->setProperty("role", u"tool"_s);
+    fold.button->setFocusPolicy(Qt::StrongFocus);
+    auto *inner = new QVBoxLayout(fold.content);
     inner->setContentsMargins(0, 0, 0, 0);
     inner->setSpacing(8);
+    column->addWidget(fold.button);
+    column->addWidget(fold.content);
     addGroup(specs, inner);
-    m_fold->hide();
-    connect(m_foldButton, &QToolButton::toggled, this, [this](bool open) {
-        m_fold->setVisible(open);
-        m_foldButton->setIcon(icon(open ? u"chevron-down"_s : u"chevron-right"_s));
-    });
-    column->addWidget(m_foldButton);
-    column->addWidget(m_fold);
+    const auto show = [this, fold, name](bool open) {
+        fold.content->setVisible(open);
+        fold.button->setIcon(icon(open ? u"chevron-down"_s : u"chevron-right"_s));
+        if (open)
+            m_open.insert(name);
+        else
+            m_open.remove(name);
+    };
+    const bool open = m_open.contains(name);
+    fold.button->setChecked(open);
+    show(open);
+    connect(fold.button, &QToolButton::toggled, this, show);
+    m_folds.insert(name, fold);
 }
 
 bool ParamForm::markInvalid(const QString &key)
@@ -224,7 +266,8 @@ bool ParamForm::markInvalid(const QString &key)
     if (m_invalid) setInvalid(m_invalid, false);
     m_invalid = m_editors.value(key);
     if (!m_invalid) return false;
-    if (m_fold && m_fold->isAncestorOf(m_invalid)) m_foldButton->setChecked(true);
+    for (const Fold &fold : std::as_const(m_folds))
+        if (fold.content->isAncestorOf(m_invalid)) fold.button->setChecked(true);
     setInvalid(m_invalid, true);
     m_invalid->setFocus(Qt::OtherFocusReason);
     return true;

@@ -17,7 +17,8 @@ class ModelChooser;
 class SeedField;
 
 /// The form of the Generate page, built from the parameter table: group after group, two fields in a row, rarely used
-/// ones folded away. A row that is added to the table appears in its group without code here.
+/// ones folded away, and image-to-image and hires fix in folds of their own. A row that is added to the table appears
+/// in its group without code here.
 class ParamForm final : public QWidget {
     Q_OBJECT
 public:
@@ -30,9 +31,12 @@ public:
     /// mark away.
     bool markInvalid(const QString &key);
     void setLastSeed(std::optional<std::int64_t> seed);
+    /// Takes a picture as the start of image-to-image and unfolds that group.
+    void startFrom(const QByteArray &file, const QString &name);
 
 Q_SIGNALS:
     void filesDropped(const QStringList &paths);
+    void failed(const sg::Error &error);
 
 private:
     void build();
@@ -40,12 +44,18 @@ private:
     QWidget *makeField(const ParamSpec &spec);
     void addGroup(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column);
     QWidget *makeSizeRow(const ParamSpec &width, const ParamSpec &height);
-    void addFold(const std::vector<const ParamSpec *> &specs, QVBoxLayout *column);
+    void addFold(const QString &name, const QString &title, const std::vector<const ParamSpec *> &specs,
+                 QVBoxLayout *column);
+    void showWhatApplies();
 
     ParamModel &m_model;
     QWidget *m_content = nullptr;
-    QWidget *m_fold = nullptr;
-    QToolButton *m_foldButton = nullptr;
+    struct Fold {
+        QWidget *content;
+        QToolButton *button;
+    };
+    QHash<QString, Fold> m_folds;
+    QSet<QString> m_open;  // folds that stay open when the form is built anew
     SeedField *m_seed = nullptr;
     QHash<QString, QWidget *> m_editors;
     QWidget *m_invalid = nullptr;

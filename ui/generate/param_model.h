@@ -2,9 +2,14 @@
 
 #include "core/params/param_values.h"
 
+#include <QHash>
+#include <QImage>
 #include <QObject>
 #include <QSet>
 #include <QString>
+
+#include <optional>
+#include <string>
 
 namespace sg::ui {
 
@@ -14,6 +19,13 @@ class ParamModel final : public QObject {
     Q_OBJECT
 public:
     enum class By { User, Program };
+    /// A picture that a row holds. The row's value is its name.
+    struct StartPicture {
+        QString name;
+        std::string base64;  ///< of the file
+        QImage thumbnail;
+        QSize size;
+    };
 
     explicit ParamModel(ParamTable table, QObject *parent = nullptr);
 
@@ -36,7 +48,17 @@ public:
 
     Json toJson() const { return m_values.toJson(m_table); }
 
-    /// What to store for the next start, and back; entries that no longer fit keep the form's value.
+    /// The picture of a row, or null. A row for several holds one here.
+    const StartPicture *picture(const QString &key) const;
+    void setPicture(const QString &key, std::optional<StartPicture> picture);
+
+    /// Whether the row means anything now: a row of hires fix only when that is on.
+    bool applies(const ParamSpec &spec) const;
+
+    /// The body of the request: image-to-image when there is a start picture, else text-to-image.
+    Json request() const;
+
+    /// What to store for the next start (without pictures), and back; entries that no longer fit keep the form's value.
     Json save() const;
     void restore(const Json &saved);
 
@@ -48,6 +70,7 @@ private:
     ParamTable m_table;
     ParamValues m_values;
     QSet<QString> m_touched;
+    QHash<QString, StartPicture> m_pictures;
 };
 
 }  // namespace sg::ui

@@ -113,7 +113,14 @@ QWidget *PicturePanel::makeToolbar()
         ->setShortcut(QKeySequence(u"Ctrl+Shift+C"_s));
     addText(u"text"_s, tr("Copy parameters"), u"Ctrl+Shift+P"_s, &PicturePanel::copyParameters)
         ->setShortcut(QKeySequence(u"Ctrl+Shift+P"_s));
+    addText(u"picture"_s, tr("To image to image"), u"Ctrl+Shift+I"_s, &PicturePanel::startFromPicture)
+        ->setShortcut(QKeySequence(u"Ctrl+Shift+I"_s));
     return bar;
+}
+
+void PicturePanel::startFromPicture()
+{
+    if (const Picture *picture = current()) Q_EMIT startWanted(*picture);
 }
 
 void PicturePanel::makeStrip()

@@ -40,8 +40,10 @@ public Q_SLOTS:
     void save();
     void copyPicture();
     void copyParameters();
+    void startFromPicture();
 
 Q_SIGNALS:
+    void startWanted(const sg::ui::Picture &picture);  ///< as the start of image-to-image
     void currentChanged();
     void saveFolderChanged(const QString &folder);
     void happened(const QString &message);

@@ -2,15 +2,18 @@
 
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/prompt_guidance.h"
-#include "core/diffusion/sampling/guided_model.h"
+#include "core/diffusion/pipeline/sampling_pass.h"
+#include "core/diffusion/pipeline/start_latent.h"
 #include "core/diffusion/sampling/noise_source.h"
-#include "core/diffusion/sampling/sampling_plan.h"
+#include "core/diffusion/sampling/start_step.h"
 #include "core/params/samplers.h"
 
-#include <functional>
+#include <ATen/ops/cat.h>
+
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace sg {
 namespace {
@@ -24,8 +27,13 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
-/// What the request says of the walk; img2img adds where it begins.
-sampling::PlanRequest planOf(const GenerationRequest &request, const CheckpointConfig &config)
+void requireNotStopped(const std::stop_token &stop)
+{
+    if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
+}
+
+/// What the request says of every walk, and the first pass's own part.
+sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
 {
     const SamplerSettings &settings = request.sampling;
     sampling::PlanRequest plan;
@@ -47,20 +55,57 @@ sampling::PlanRequest planOf(const GenerationRequest &request, const CheckpointC
                       .betaAlpha = settings.betaAlpha,
                       .betaBeta = settings.betaBeta,
                       .sdxl = config.family == BaseFamily::Sdxl};
+    if (!request.start.used()) return plan;
+    plan.extraNoise = request.extraNoise;
+    plan.strength = request.denoisingStrength;
+    plan.exactSteps = request.start.exactSteps;
     return plan;
 }
 
-/// One text-to-image task: what stays the same for all its batches.
+/// Hires fix walks on with its own sampler, always for as many steps as were asked for.
+sampling::PlanRequest hiresPlan(const GenerationRequest &request, const CheckpointConfig &config)
+{
+    const HiresPass &hires = request.hires;
+    sampling::PlanRequest plan = firstPlan(request, config);
+    plan.sampler = hires.sampler;
+    plan.schedule = hires.schedule;
+    plan.steps = static_cast<int>(hires.steps);
+    plan.strength = request.denoisingStrength;
+    plan.exactSteps = true;
+    plan.extraNoise = request.extraNoise;
+    return plan;
+}
+
+/// How often so many steps ask the network, as A1111 counts. The sampler's name is known to be one.
+std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
+{
+    return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
+}
+
+sampling::Conditioning wordsAlone(const PromptEmbedding &prompt, bool /*wanted*/)
+{
+    return {prompt.context, {}, {}};
+}
+
+/// One task: what stays the same for all its batches.
 class Task {
 public:
-    Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, GenerationSink &sink,
-         std::stop_token stop);
+    Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const PictureTools &tools,
+         GenerationSink &sink, std::stop_token stop);
+    void begin(const PreparedStart &start);
     void run();
 
 private:
-    torch::Tensor sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise);
-    sampling::NoiseSource noiseOfBatch() const;
+    sampling::NoiseSource noiseOfBatch(std::int64_t width, std::int64_t height) const;
+    sampling::NoiseSource noiseOfFill(std::int64_t width, std::int64_t height) const;
     sampling::Guidance guidanceOfBatch() const;
+    sampling::Guidance guidanceOfLarger() const;
+    torch::Tensor sample(const SamplingPass &pass, sampling::Guidance guidance, sampling::NoiseSource &noise,
+                         const SamplingPass::Start &start);
+    torch::Tensor drawBatch();
+    torch::Tensor drawLarger(const torch::Tensor &latents);
+    torch::Tensor enlarged(const torch::Tensor &latents);
+    torch::Tensor decodeOne(const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
     void report(StepProgress progress);
@@ -68,18 +113,21 @@ private:
     Checkpoint &m_checkpoint;
     Conditioner &m_conditioner;
     const GenerationRequest &m_request;
+    const PictureTools &m_tools;
     GenerationSink &m_sink;
     sampling::DiscreteSchedule m_levels;
-    std::optional<sampling::SamplingPlan> m_plan;
+    StartLatent m_start;
+    std::optional<SamplingPass> m_first, m_hires;
     sampling::SamplerContext m_context;
-    std::int64_t m_steps = 0;       // that the sampler makes for each batch
-    std::int64_t m_firstImage = 0;  // of the running batch
-    std::int64_t m_unitsDone = 0;   // a step of a batch or a decoded picture each
+    std::int64_t m_steps = 0;        // of both passes of a batch
+    std::int64_t m_stepsBefore = 0;  // those of the pass that is over
+    std::int64_t m_firstImage = 0;   // of the running batch
+    std::int64_t m_unitsDone = 0;    // a step of a batch or a decoded picture each
 };
 
-Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, GenerationSink &sink,
-           std::stop_token stop)
-    : m_checkpoint(checkpoint), m_conditioner(conditioner), m_request(request), m_sink(sink)
+Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+           const PictureTools &tools, GenerationSink &sink, std::stop_token stop)
+    : m_checkpoint(checkpoint), m_conditioner(conditioner), m_request(request), m_tools(tools), m_sink(sink)
 {
     const std::int64_t factor = checkpoint.config.latentFactor;
     for (const auto &[name, side] : {std::pair("width", request.width), std::pair("height", request.height)})
@@ -90,13 +138,30 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
                  name}};
     if (sampling::isUsableSchedule(checkpoint.config.alphasCumprod))
         m_levels = sampling::DiscreteSchedule(checkpoint.config.alphasCumprod);
-    m_plan.emplace(planOf(request, checkpoint.config), m_levels);
-    m_steps = m_plan->updates();
+    m_first.emplace(checkpoint, m_levels, firstPlan(request, checkpoint.config));
+    m_steps = m_first->updates();
+    if (request.hires.enabled) {
+        m_hires.emplace(checkpoint, m_levels, hiresPlan(request, checkpoint.config));
+        m_steps += m_hires->updates();
+    }
     m_context.stop = std::move(stop);
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
 }
 
-sampling::NoiseSource Task::noiseOfBatch() const
+/// Everything that happens once to the start pictures, and what inpainting networks read in all batches.
+void Task::begin(const PreparedStart &start)
+{
+    const std::int64_t factor = m_checkpoint.config.latentFactor;
+    if (m_request.start.used()) m_start = makeStart(m_checkpoint, start, m_request);
+    if (!m_start.concat.defined())
+        m_start.concat = emptyInpaintConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
+    m_first->setConcat(m_start.concat);
+    if (!m_hires) return;
+    const HiresSize &size = m_request.hires.size;
+    m_hires->setConcat(emptyInpaintConcat(m_checkpoint, size.width / factor, size.height / factor));
+}
+
+sampling::NoiseSource Task::noiseOfBatch(std::int64_t width, std::int64_t height) const
 {
     std::vector<sampling::ImageSeed> seeds;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
@@ -105,7 +170,7 @@ sampling::NoiseSource Task::noiseOfBatch() const
     const std::int64_t factor = m_checkpoint.config.latentFactor;
     const SamplerSettings &settings = m_request.sampling;
     return {seeds,
-            {m_checkpoint.config.latentChannels, m_request.height / factor, m_request.width / factor},
+            {m_checkpoint.config.latentChannels, height, width},
             {.source = sampling::randomSourceOf(settings.randomSource),
              .device = m_checkpoint.device,
              .subseedStrength = m_request.subseedStrength,
@@ -114,44 +179,119 @@ sampling::NoiseSource Task::noiseOfBatch() const
              .seedDelta = settings.seedDelta}};
 }
 
+/// What fills the masked part with noise. As A1111: every batch gets the first one's noise here, without the variation.
+sampling::NoiseSource Task::noiseOfFill(std::int64_t width, std::int64_t height) const
+{
+    std::vector<sampling::ImageSeed> seeds;
+    for (std::int64_t i = 0; i < m_request.batchSize; ++i)
+        seeds.push_back({static_cast<std::uint64_t>(m_request.imageSeed(i)), 0});
+    return {seeds,
+            {m_checkpoint.config.latentChannels, height, width},
+            {.source = sampling::randomSourceOf(m_request.sampling.randomSource), .device = m_checkpoint.device}};
+}
+
 sampling::Guidance Task::guidanceOfBatch() const
 {
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imagePrompts(m_firstImage + i));
-    const std::int64_t calls = m_request.steps * (findSampler(m_request.sampler)->secondOrder ? 2 : 1);
-    return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts, {.steps = calls},
-                          [](const PromptEmbedding &prompt, bool) {
-                              return sampling::Conditioning{prompt.context, {}, {}};
-                          });
+    sampling::Guidance guidance = promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
+                                                 {.steps = callsOf(m_request.sampler, m_request.steps)}, wordsAlone);
+    if (m_request.start.used()) {
+        const sampling::ScheduleTail tail =
+            sampling::scheduleTail(m_request.steps, m_request.denoisingStrength, m_request.start.exactSteps);
+        // A1111's prompts count all steps here, its guidance those that are made.
+        guidance.options.calls = callsOf(m_request.sampler, tail.walked);
+    }
+    return guidance;
+}
+
+sampling::Guidance Task::guidanceOfLarger() const
+{
+    std::vector<PromptPair> prompts;
+    for (std::int64_t i = 0; i < m_request.batchSize; ++i)
+        prompts.push_back(m_request.imageHiresPrompts(m_firstImage + i));
+    return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
+                          {.steps = callsOf(m_request.sampler, m_request.steps),
+                           .hiresSteps = callsOf(m_request.hires.sampler, m_request.hires.steps)},
+                          wordsAlone);
 }
 
 void Task::run()
 {
-    const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
-                                                  const sampling::Conditioning &told) {
-        return m_checkpoint.unet->forward(x, timesteps, told.context);
-    };
     for (std::int64_t iteration = 0; iteration < m_request.iterations; ++iteration) {
         m_firstImage = iteration * m_request.batchSize;
         m_checkpoint.requireUnchanged();
-        const sampling::GuidedModel model(network, m_levels, m_checkpoint.config.prediction, guidanceOfBatch(),
-                                          m_checkpoint.dtype);
-        sampling::NoiseSource noise = noiseOfBatch();
-        const torch::Tensor latents = sample(model, noise);
-        requireFinite(latents, "in the latents");
+        m_stepsBefore = 0;
+        torch::Tensor latents = drawBatch();
+        if (m_hires) latents = drawLarger(latents);
         m_checkpoint.requireUnchanged();
         decode(latents);
     }
 }
 
-torch::Tensor Task::sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise)
+torch::Tensor Task::sample(const SamplingPass &pass, sampling::Guidance guidance, sampling::NoiseSource &noise,
+                           const SamplingPass::Start &start)
 {
     const torch::Device device = m_checkpoint.device;
-    m_plan->prepare(noise);
+    pass.prepare(noise);
     m_context.noise.next = [&noise, device] { return noise.next().to(device); };
     m_context.noise.between = [&noise, device](float from, float to) { return noise.between(from, to).to(device); };
-    return sampling::runSampler(m_plan->sampler(), m_plan->begin(noise.first().to(device)), model.denoiser(), m_context);
+    torch::Tensor first = noise.first().to(device);
+    if (&pass == &*m_first && m_request.start.used()) first = first * m_request.start.noiseMultiplier;
+    torch::Tensor latents = pass.run(std::move(guidance), first, start, m_context);
+    requireFinite(latents, "in the latents");
+    m_stepsBefore += pass.updates();
+    return latents;
+}
+
+torch::Tensor Task::drawBatch()
+{
+    const std::int64_t factor = m_checkpoint.config.latentFactor;
+    const std::int64_t width = m_request.width / factor, height = m_request.height / factor;
+    sampling::NoiseSource noise = noiseOfBatch(width, height);
+    if (!m_start.latent.defined()) return sample(*m_first, guidanceOfBatch(), noise, {});
+    torch::Tensor fill;
+    if (m_request.start.maskedContent == MaskedContent::LatentNoise)
+        fill = noiseOfFill(width, height).first().to(m_checkpoint.device);
+    const torch::Tensor latent = withMaskedContent(m_start, m_request.start.maskedContent, fill);
+    return sample(*m_first, guidanceOfBatch(), noise, {latent, m_start.redraw});
+}
+
+/// Hires fix: the latents made larger, the seeds' noise of that size on them, and drawn again.
+torch::Tensor Task::drawLarger(const torch::Tensor &latents)
+{
+    requireNotStopped(m_context.stop);
+    const torch::Tensor start = enlarged(latents);
+    sampling::NoiseSource noise = noiseOfBatch(start.size(3), start.size(2));
+    return sample(*m_hires, guidanceOfLarger(), noise, {start, {}});
+}
+
+torch::Tensor Task::enlarged(const torch::Tensor &latents)
+{
+    const HiresPass &hires = m_request.hires;
+    const std::int64_t factor = m_checkpoint.config.latentFactor;
+    torch::Tensor large;
+    if (isLatentUpscaler(hires.upscaler)) {
+        large = resizeLatent(latents, hires.upscaler, hires.size.upWidth / factor, hires.size.upHeight / factor);
+    } else {
+        std::vector<torch::Tensor> all;
+        for (std::int64_t i = 0; i < latents.size(0); ++i) {
+            requireNotStopped(m_context.stop);
+            const Image small = toImage(decodeOne(latents.narrow(0, i, 1)));
+            const Image grown =
+                m_tools.enlarge(small, static_cast<int>(hires.size.upWidth), static_cast<int>(hires.size.upHeight));
+            all.push_back(encodePictures(m_checkpoint, {grown}));
+        }
+        large = torch::cat(all);
+    }
+    const auto cut = [&](std::int64_t dimension, std::int64_t size) {
+        const std::int64_t surplus = large.size(dimension) - size / factor;
+        if (surplus > 0) large = large.narrow(dimension, surplus / 2, size / factor);
+    };
+    cut(2, hires.size.height);
+    cut(3, hires.size.width);
+    return large;
 }
 
 void Task::stepMade(const sampling::SamplerStep &step)
@@ -159,9 +299,10 @@ void Task::stepMade(const sampling::SamplerStep &step)
     // Early, so that a damaged checkpoint costs one step and not all of them.
     requireFinite(step.denoised, "in a sampler step");
     ++m_unitsDone;
-    report({.step = step.index + 1, .sigma = step.sigma});
+    const std::int64_t made = m_stepsBefore + step.index + 1;
+    report({.step = made, .sigma = step.sigma});
     if (m_sink.previewDue())
-        m_sink.preview(step.index + 1, m_firstImage, previewImage(step.denoised[0], m_checkpoint.config.latentToRgb));
+        m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_checkpoint.config.latentToRgb));
 }
 
 void Task::report(StepProgress progress)
@@ -174,14 +315,19 @@ void Task::report(StepProgress progress)
     m_sink.progress(progress);
 }
 
+torch::Tensor Task::decodeOne(const torch::Tensor &latent)
+{
+    const torch::Tensor picture = m_checkpoint.vae->decode(latent.to(m_checkpoint.vaeDtype));
+    requireFinite(picture, "in the decoded picture");
+    m_checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
+    return picture[0];
+}
+
 void Task::decode(const torch::Tensor &latents)
 {
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
-        if (m_context.stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
-        const torch::Tensor picture = m_checkpoint.vae->decode(latents.narrow(0, i, 1).to(m_checkpoint.vaeDtype));
-        requireFinite(picture, "in the decoded picture");
-        m_checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
-        m_sink.image(m_firstImage + i, toImage(picture[0]));
+        requireNotStopped(m_context.stop);
+        m_sink.image(m_firstImage + i, toImage(decodeOne(latents.narrow(0, i, 1))));
         ++m_unitsDone;
         report({.step = m_steps, .sampled = false});
     }
@@ -189,10 +335,18 @@ void Task::decode(const torch::Tensor &latents)
 
 }  // namespace
 
+void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                  const PreparedStart &start, const PictureTools &tools, GenerationSink &sink, std::stop_token stop)
+{
+    Task task(checkpoint, conditioner, request, tools, sink, std::move(stop));
+    task.begin(start);
+    task.run();
+}
+
 void textToImage(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
                  GenerationSink &sink, std::stop_token stop)
 {
-    Task(checkpoint, conditioner, request, sink, std::move(stop)).run();
+    drawPictures(checkpoint, conditioner, request, {}, {}, sink, std::move(stop));
 }
 
 }  // namespace sg

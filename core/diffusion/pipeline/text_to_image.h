@@ -3,17 +3,22 @@
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/conditioner.h"
 #include "core/diffusion/pipeline/generation_sink.h"
+#include "core/diffusion/pipeline/prepared_start.h"
 #include "core/params/generation_request.h"
 
 #include <stop_token>
 
 namespace sg {
 
-/// Draws all pictures of a task and hands each to the sink as soon as it is decoded.
-/// Errors  throws Failure: Cancelled at the next step or picture after `stop`; NonFinite when the latents or a picture
-/// are not numbers;
-///         InvalidArgument for names that are unknown and sizes that the checkpoint cannot draw; those of Conditioner.
-/// Thread  the one that loaded the checkpoint, under torch::InferenceMode.
+/// Draws all pictures of a task and hands each to the sink as soon as it is decoded: from noise, or from `start` when
+/// it has pictures, and with hires fix a second time larger. Errors  throws Failure: Cancelled at the next step or
+/// picture after `stop`; NonFinite when the latents or a picture are not numbers; InvalidArgument for names that are
+/// unknown and sizes that the checkpoint cannot draw; those of Conditioner. Thread  the one that loaded the checkpoint,
+/// under torch::InferenceMode.
+void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                  const PreparedStart &start, const PictureTools &tools, GenerationSink &sink, std::stop_token stop);
+
+/// The same for a task without pictures of its own.
 void textToImage(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
                  GenerationSink &sink, std::stop_token stop);
 

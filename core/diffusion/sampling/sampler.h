@@ -25,11 +25,13 @@ struct NoiseGuess {
 };
 using EpsPairPredictor = std::function<NoiseGuess(const torch::Tensor &x, float t, double scaleShare)>;
 
-/// A network as the samplers call it. A sampler uses one of the three (LCM: eps).
+/// A network as the samplers call it. A sampler uses one of the first three (LCM: eps).
 struct Denoiser {
     X0Predictor x0;
     EpsPredictor eps;
     EpsPairPredictor epsPair;
+    /// With a mask: a clean picture that LCM made of eps, with the start where nothing is drawn. May be empty.
+    std::function<torch::Tensor(const torch::Tensor &denoised)> kept = {};
 };
 
 /// Fresh noise of x's shape on x's device: a generator's next block, or the path of a Brownian motion between two

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
 
 #include <ATen/Context.h>
@@ -108,7 +109,10 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
 {
     Expected<void> made = guarded([&] {
         ModelStore::Resident &resident = m_store.get(model.path, stop);
-        textToImage(*resident.checkpoint, resident.conditioner, request, sink, stop);
+        const StartPreparation preparation(request, resident.checkpoint->config.latentFactor);
+        FinishingSink finishing(preparation, sink);
+        drawPictures(*resident.checkpoint, resident.conditioner, request, preparation.prepared(), pictureTools(request),
+                     finishing, stop);
     });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();
     return made;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/params/param_spec.h"
 #include "core/server/http/router.h"
 
 #include <QObject>
@@ -63,9 +64,10 @@ Json rfc3339(std::int64_t milliseconds);
 /// Signed, absolute (beginning with `baseUrl`), one an image.
 Json signedUrls(const RouteContext &context, const std::string &baseUrl, const TaskRecord &task);
 
-/// Parses, checks and submits a text-to-image request; `accepted` runs when it is stored. Every error is answered here.
-void submitTextToImage(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
-                       bool webui, std::function<void(const TaskRecord &, http::DeferredReply)> accepted);
+/// Reads the stored pictures that a generating request names, parses, checks and submits it; `accepted` runs when it is
+/// stored. Every error is answered here.
+void submitGeneration(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
+                      TaskKind kind, bool webui, std::function<void(const TaskRecord &, http::DeferredReply)> accepted);
 
 /// Whether the header Request-Type says async. Errors  InvalidArgument for other words than sync and async.
 Expected<bool> wantsAsync(const http::HttpRequest &request);

@@ -9,6 +9,7 @@
 #include <QDateTime>
 
 #include <charconv>
+#include <memory>
 
 namespace sg::server {
 
@@ -92,10 +93,55 @@ Json taskReply(const RouteContext &context, const std::string &baseUrl, const Ta
     return reply;
 }
 
-void submitTextToImage(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
-                       bool webui, std::function<void(const TaskRecord &, http::DeferredReply)> accepted)
+namespace {
+
+using Accepted = std::function<void(const TaskRecord &, http::DeferredReply)>;
+
+/// A generating request on its way into the queue.
+struct Submission {
+    RouteContext context;
+    SubmissionOptions options;
+    Json body;
+    http::DeferredReply reply;
+    Accepted accepted;
+    std::vector<std::string> toRead;  ///< stored pictures that the body names
+
+    /// Reads the next of them, or goes on when all are here.
+    static void proceed(const std::shared_ptr<Submission> &self)
+    {
+        if (self->toRead.empty()) return self->submit();
+        const std::string text = self->toRead.back();
+        self->toRead.pop_back();
+        const Expected<std::string> object = storedPictureObject(text);
+        if (!object) return self->reply.fail(object.error());
+        self->context.tasks.readObject(*object, self->context.owner, [self, text](Expected<std::string> bytes) {
+            if (!bytes)
+                return self->reply.fail({ErrorCode::NotFound, "there is no stored picture " + text, "init_images"});
+            self->options.stored.emplace(text, std::move(*bytes));
+            proceed(self);
+        });
+    }
+
+    void submit()
+    {
+        Expected<NewTask> task = makeTask(std::move(body), options, context.table, context.library);
+        if (!task) return reply.fail(task.error());
+        context.tasks.submit(std::move(*task), context.owner,
+                             [reply = reply, accepted = std::move(accepted)](Expected<TaskRecord> stored) mutable {
+                                 if (!stored) return reply.fail(stored.error());
+                                 reply.addField("taskId", stored->id);
+                                 accepted(*stored, std::move(reply));
+                             });
+    }
+};
+
+}  // namespace
+
+void submitGeneration(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
+                      TaskKind kind, bool webui, Accepted accepted)
 {
     SubmissionOptions options;
+    options.kind = kind;
     options.taskId = request.head.field("taskid").value_or("");
     options.user = request.head.field("username").value_or("default");
     options.strict = http::lowerCase(request.head.field("strict").value_or("")) == "true";
@@ -106,14 +152,9 @@ void submitTextToImage(const RouteContext &context, const http::HttpRequest &req
         return reply.fail({ErrorCode::InvalidArgument, "taskId must not be empty", "taskId"});
     Expected<Json> body = jsonBody(request);
     if (!body) return reply.fail(body.error());
-    Expected<NewTask> task = makeTextToImageTask(std::move(*body), options, context.table, context.library);
-    if (!task) return reply.fail(task.error());
-    context.tasks.submit(std::move(*task), context.owner,
-                         [reply, accepted = std::move(accepted)](Expected<TaskRecord> stored) mutable {
-                             if (!stored) return reply.fail(stored.error());
-                             reply.addField("taskId", stored->id);
-                             accepted(*stored, std::move(reply));
-                         });
+    std::vector<std::string> names = storedPictureNames(*body, context.table.only(kind));
+    Submission::proceed(std::make_shared<Submission>(Submission{
+        context, std::move(options), std::move(*body), std::move(reply), std::move(accepted), std::move(names)}));
 }
 
 }  // namespace sg::server

@@ -38,7 +38,7 @@ Reply listModels(const RouteContext &context)
     return Reply::json(list);
 }
 
-void textToImage(const RouteContext &context, const HttpRequest &request, DeferredReply reply)
+void generate(const RouteContext &context, const HttpRequest &request, DeferredReply reply, TaskKind kind)
 {
     const Expected<bool> async = wantsAsync(request);
     if (!async) return reply.fail(async.error());
@@ -47,12 +47,12 @@ void textToImage(const RouteContext &context, const HttpRequest &request, Deferr
         if (!task) return to.fail(task.error());
         to.send(Reply::json(taskReply(context, baseUrl, *task)));
     };
-    submitTextToImage(context, request, std::move(reply), false,
-                      [context, answer, async = *async](const TaskRecord &task, DeferredReply to) {
-                          if (async) return answer(to, task);
-                          context.watch.whenEnded(
-                              task, [answer, to](const Expected<TaskRecord> &ended) { answer(to, ended); });
-                      });
+    submitGeneration(context, request, std::move(reply), kind, false,
+                     [context, answer, async = *async](const TaskRecord &task, DeferredReply to) {
+                         if (async) return answer(to, task);
+                         context.watch.whenEnded(
+                             task, [answer, to](const Expected<TaskRecord> &ended) { answer(to, ended); });
+                     });
 }
 
 /// Looks the task of the path up and answers with what `make` says of it.
@@ -140,7 +140,16 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context)
                   .body = schemaRef("TextToImage"),
                   .answer = schemaRef("TaskReply")},
                  [context](const HttpRequest &request, DeferredReply reply) {
-                     textToImage(context, request, std::move(reply));
+                     generate(context, request, std::move(reply), TaskKind::TextToImage);
+                 });
+    router.defer("POST", "/img2img",
+                 {.summary = "Image to image, inpainting",
+                  .tag = "serverless",
+                  .parameters = generationHeaders(),
+                  .body = schemaRef("ImageToImage"),
+                  .answer = schemaRef("TaskReply")},
+                 [context](const HttpRequest &request, DeferredReply reply) {
+                     generate(context, request, std::move(reply), TaskKind::ImageToImage);
                  });
     router.defer(
         "GET", "/tasks",

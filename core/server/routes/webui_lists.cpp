@@ -1,6 +1,7 @@
 #include "core/server/routes/route_context.h"
 
 #include "core/models/model_library.h"
+#include "core/params/param_table.h"
 #include "core/params/samplers.h"
 #include "core/server/style_file.h"
 #include "core/server/webui_options.h"
@@ -76,6 +77,25 @@ Json filesJson(const ModelLibrary &library, std::string_view type)
     return list;
 }
 
+/// Hires fix's upscalers; those for latents have nothing but a name.
+Json upscalersJson(const ParamTable &table, bool latent)
+{
+    Json list = Json::array();
+    const ParamSpec *row = table.find("hr_upscaler");
+    for (const std::string &name : row ? row->choices : std::vector<std::string>()) {
+        if (name.starts_with("Latent") != latent) continue;
+        if (latent)
+            list.push_back({{"name", name}});
+        else
+            list.push_back({{"name", name},
+                            {"model_name", nullptr},
+                            {"model_path", nullptr},
+                            {"model_url", nullptr},
+                            {"scale", 4}});
+    }
+    return list;
+}
+
 /// Bytes, from /proc/meminfo.
 Json memoryJson()
 {
@@ -109,16 +129,20 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
     list("sd-models", "Checkpoints", array, [&library] { return checkpointsJson(library); });
     list("sd-vae", "VAE files", array, [&library] { return filesJson(library, "sdVae"); });
     list("loras", "LoRA files", array, [&library] { return filesJson(library, "lora"); });
+    list("upscalers", "Upscalers that work on pictures", array,
+         [&table = context.table] { return upscalersJson(table, false); });
+    list("latent-upscale-modes", "Upscalers that work on latents", array,
+         [&table = context.table] { return upscalersJson(table, true); });
     list("memory", "Memory of the machine", object, memoryJson);
     // What this server cannot do yet, it says by an empty list: clients ask for all of these when they start.
-    for (const char *name : {"upscalers", "latent-upscale-modes", "hypernetworks", "face-restorers",
-                             "realesrgan-models", "script-info", "extensions"})
+    for (const char *name : {"hypernetworks", "face-restorers", "realesrgan-models", "script-info", "extensions"})
         list(name, "None here yet", array, [] { return Json::array(); });
     list("prompt-styles", "Styles", array, [file = context.stylesFile] {
         Json json = Json::array();
         if (const auto styles = readStyles(file))
             for (const PromptStyle &style : *styles)
-                json.push_back({{"name", style.name}, {"prompt", style.prompt}, {"negative_prompt", style.negativePrompt}});
+                json.push_back(
+                    {{"name", style.name}, {"prompt", style.prompt}, {"negative_prompt", style.negativePrompt}});
         return json;
     });
     list("embeddings", "None here yet", object, [] {

@@ -1,5 +1,6 @@
 #include "core/server/routes/route_context.h"
 
+#include "core/control/task_inputs.h"
 #include "core/control/task_service.h"
 #include "core/models/model_library.h"
 #include "core/server/generation_info.h"
@@ -15,22 +16,40 @@ using http::DeferredReply;
 using http::HttpRequest;
 using http::Reply;
 
-/// Collects the pictures of a finished task one after the other, then answers.
+/// Collects the pictures of a finished task one after the other, then answers. Start pictures are echoed only when the
+/// request asks for that, as A1111.
 struct PictureReader {
     RouteContext context;
     TaskRecord task;
     DeferredReply reply;
+    std::vector<std::pair<std::string, std::string>> inputs;  ///< row and object, still to be read from the end
     Json images = Json::array();
+    Json echoed = Json::object();
 
     static void next(const std::shared_ptr<PictureReader> &self)
     {
-        if (self->images.size() == self->task.images.size()) return self->finish();
-        self->context.tasks.readObject(self->task.images[self->images.size()], self->context.owner,
-                                       [self](Expected<std::string> bytes) {
-                                           if (!bytes) return self->reply.fail(bytes.error());
-                                           self->images.push_back(toBase64(*bytes));
-                                           next(self);
-                                       });
+        const bool made = self->images.size() < self->task.images.size();
+        if (!made && self->inputs.empty()) return self->finish();
+        const std::string object = made ? self->task.images[self->images.size()] : self->inputs.back().second;
+        self->context.tasks.readObject(object, self->context.owner, [self, made](Expected<std::string> bytes) {
+            if (!bytes) return self->reply.fail(bytes.error());
+            self->take(made, toBase64(*bytes));
+            next(self);
+        });
+    }
+
+    void take(bool made, std::string picture)
+    {
+        if (made) {
+            images.push_back(std::move(picture));
+            return;
+        }
+        const std::string row = inputs.back().first;
+        inputs.pop_back();
+        if (context.table.find(row)->type == ParamType::Picture)
+            echoed[row] = std::move(picture);
+        else
+            echoed[row].insert(echoed[row].begin(), std::move(picture));
     }
 
     void finish() const
@@ -38,6 +57,9 @@ struct PictureReader {
         Json parameters = task.params;
         for (const auto &[key, value] : task.body.items())
             parameters[key] = value;
+        for (const ParamSpec &spec : context.table.specs())
+            if (spec.isPicture() && parameters.contains(spec.key))
+                parameters[spec.key] = echoed.value(spec.key, Json());
         Json body = {
             {"images", images}, {"parameters", parameters}, {"info", dumpJson(generationInfo(task, context.library))}};
         if (!task.notes.empty()) body["x_notes"] = task.notes;
@@ -49,23 +71,29 @@ void sendPictures(const RouteContext &context, const Expected<TaskRecord> &task,
 {
     if (!task) return reply.fail(task.error());
     if (task->state == TaskState::Failed) return reply.fail(task->error);
-    auto reader = std::make_shared<PictureReader>(PictureReader{context, *task, reply});
+    auto reader = std::make_shared<PictureReader>(PictureReader{context, *task, reply, {}});
+    const auto echo = task->body.find("include_init_images");
+    if (echo != task->body.end() && *echo == true) {
+        reader->inputs = inputsOf(task->params, context.table);
+        for (const auto &[row, object] : reader->inputs)
+            if (context.table.find(row)->type == ParamType::Pictures) reader->echoed[row] = Json::array();
+    }
     const auto wanted = task->body.find("send_images");
     if (wanted != task->body.end() && *wanted == false) reader->task.images.clear();
     PictureReader::next(reader);
 }
 
-void textToImage(const RouteContext &context, const HttpRequest &request, DeferredReply reply)
+void generate(const RouteContext &context, const HttpRequest &request, DeferredReply reply, TaskKind kind)
 {
     const Expected<bool> async = wantsAsync(request);
     if (!async) return reply.fail(async.error());
-    submitTextToImage(context, request, std::move(reply), true,
-                      [context, async = *async, baseUrl = request.baseUrl](const TaskRecord &task, DeferredReply to) {
-                          if (async) return to.send(Reply::json(taskReply(context, baseUrl, task)));
-                          context.watch.whenEnded(task, [context, to](const Expected<TaskRecord> &ended) {
-                              sendPictures(context, ended, to);
-                          });
-                      });
+    submitGeneration(context, request, std::move(reply), kind, true,
+                     [context, async = *async, baseUrl = request.baseUrl](const TaskRecord &task, DeferredReply to) {
+                         if (async) return to.send(Reply::json(taskReply(context, baseUrl, task)));
+                         context.watch.whenEnded(task, [context, to](const Expected<TaskRecord> &ended) {
+                             sendPictures(context, ended, to);
+                         });
+                     });
 }
 
 Json webuiState(const Json &ours)
@@ -126,7 +154,16 @@ void mountWebuiRoutes(http::Router &router, const RouteContext &context)
                   .body = schemaRef("WebuiTextToImage"),
                   .answer = schemaRef("WebuiImages")},
                  [context](const HttpRequest &request, DeferredReply reply) {
-                     textToImage(context, request, std::move(reply));
+                     generate(context, request, std::move(reply), TaskKind::TextToImage);
+                 });
+    router.defer("POST", "/sdapi/v1/img2img",
+                 {.summary = "Image to image and inpainting, with the pictures in the answer",
+                  .tag = "a1111",
+                  .parameters = generationHeaders(),
+                  .body = schemaRef("WebuiImageToImage"),
+                  .answer = schemaRef("WebuiImages")},
+                 [context](const HttpRequest &request, DeferredReply reply) {
+                     generate(context, request, std::move(reply), TaskKind::ImageToImage);
                  });
     const Json flag = {{"type", "string"}, {"enum", {"true", "false"}}};
     router.answer(

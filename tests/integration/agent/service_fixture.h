@@ -68,7 +68,7 @@ public:
         NewTask task;
         task.id = id;
         task.model = "null-model";
-        task.values = ParamValues::defaults(ParamTable::textToImage());
+        task.values = ParamValues::defaults(ParamTable::standard());
         task.values.set("prompt", std::string("test ") + id);
         task.values.set("steps", std::int64_t{steps});
         task.values.set("width", std::int64_t{64});

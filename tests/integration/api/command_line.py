@@ -47,6 +47,29 @@ def test_a_model_by_its_path():
     assert done.returncode == 0 and json.loads(done.stdout)["parameters"]["stable_diffusion_model"] == "gamma", done
 
 
+def test_from_a_picture():
+    done = run("generate", "--prompt", "x", "-o", "start.png", "--width", "72", "--height", "40", "--steps", "2")
+    assert done.returncode == 0, done
+    done = run("generate", "--prompt", "x", "--init", "start.png", "--mask", "start.png", "--strength", "0.4", "--fill", "Latent Noise", "--only-masked",
+               "--invert-mask", "--steps", "2", "--json", "-o", "drawn.png")
+    reply = json.loads(done.stdout)
+    assert done.returncode == 0 and reply["status"] == "succeeded", done
+    made = reply["parameters"]
+    assert (made["width"], made["height"], made["denoising_strength"], made["inpainting_fill"]) == (72, 40, 0.4, 2), made
+    assert made["inpaint_full_res"] is True and made["inpainting_mask_invert"] == 1 and made["inpaint_full_res_padding"] == 32, made
+    assert is_png((folder / "drawn.png").read_bytes())
+    done = run("generate", "--prompt", "x", "--init", "start.png", "--init", "start.png", "--steps", "2", "-o", "two.png")
+    assert done.stdout.split() == ["two_1.png", "two_2.png"], done
+    done = run("generate", "--prompt", "x", "--hires", "--hires-scale", "1.5", "--hires-upscaler", "Lanczos", "--json", *SMALL)
+    assert json.loads(done.stdout)["parameters"]["enable_hr"] is True and "Hires upscale: 1.5" in json.loads(done.stdout)["infotexts"][0], done
+    (folder / "text.png").write_text("no picture")
+    for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
+                        (["--init", "start.png", "--strength", "2"], "denoising_strength"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
+                        (["--init", "start.png", "--hires"], "enable_hr")):
+        refused = run("generate", "--prompt", "x", *words, *SMALL)
+        assert refused.returncode == 2 and said in refused.stderr, (words, refused)
+
+
 def test_exit_codes():
     assert run("generate", "--prompt", "x", "--steps", "0").returncode == 2
     assert run("generate", "--prompt", "x", "--steps", "many").returncode == 2

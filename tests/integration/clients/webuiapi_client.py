@@ -7,6 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 from serigraphd import Server, run_cases  # noqa: E402
 
 import webuiapi  # noqa: E402
+from PIL import Image  # noqa: E402
 
 
 def client():
@@ -33,6 +34,18 @@ def test_text_to_image():
     assert result.info["seed"] == 1003 and result.info["all_seeds"] == [1003, 1004] and result.info["sampler_name"] == "Euler a", result.info
     assert result.parameters["prompt"] == "a blue ring"
     assert "parameters" in result.image.info, result.image.info
+
+
+def test_image_to_image_and_hires_fix():
+    api = client()
+    start = Image.new("RGB", (64, 64), "red")
+    result = api.img2img(images=[start], mask_image=Image.new("L", (64, 64), 255), prompt="a star", width=64, height=64, steps=2, seed=7,
+                         denoising_strength=0.5, inpainting_fill=1, inpaint_full_res=False, mask_blur=2)
+    assert result.image.size == (64, 64) and result.info["denoising_strength"] == 0.5, result.info
+    assert "Mask blur: 2" in result.image.info["parameters"], result.image.info
+    large = api.txt2img(prompt="a star", width=64, height=64, steps=2, enable_hr=True, hr_scale=2, hr_upscaler=webuiapi.HiResUpscaler.Latent,
+                        denoising_strength=0.6)
+    assert large.image.size == (128, 128)
 
 
 def test_choosing_a_model():

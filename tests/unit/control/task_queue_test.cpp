@@ -32,7 +32,7 @@ private:
         task.id = id;
         task.user = user;
         task.model = "m";
-        task.values = ParamValues::defaults(ParamTable::textToImage());
+        task.values = ParamValues::defaults(ParamTable::standard());
         task.values.set("batch_size", std::int64_t{2});
         task.values.set("n_iter", std::int64_t{3});
         task.body = {{"prompt", id}};
@@ -45,7 +45,7 @@ private:
         QVERIFY2(opened.has_value(), opened ? "" : opened.error().message.c_str());
         m_database = std::move(*opened);
         m_waiting.clear();
-        m_queue = std::make_unique<TaskQueue>(*m_database, m_waiting, ParamTable::textToImage(), TaskQueue::Limits{});
+        m_queue = std::make_unique<TaskQueue>(*m_database, m_waiting, ParamTable::standard(), TaskQueue::Limits{});
     }
 
     std::unique_ptr<QTemporaryDir> m_dir;

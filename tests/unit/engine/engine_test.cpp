@@ -50,7 +50,7 @@ struct Collected final : GenerationSink {
 
 SG_CASE(a_generate_message_is_read_whole)
 {
-    const Expected<GenerateMessage> message = parseGenerate(generateHeader());
+    const Expected<GenerateMessage> message = parseGenerate(Frame{generateHeader(), {}});
     CHECK(message.has_value());
     CHECK(message->model.path == "/m.safetensors" && message->model.name == "m" && message->model.hash == "0123456789");
     CHECK(message->request.prompt == "a star" && message->request.steps == 3 && message->request.imageCount() == 4);
@@ -76,12 +76,12 @@ SG_CASE(a_wrong_message_names_the_field)
                                                 {"prompt", Json(5), "prompt"}}) {
         Json header = generateHeader();
         header["params"][field] = value;
-        const Expected<GenerateMessage> message = parseGenerate(header);
+        const Expected<GenerateMessage> message = parseGenerate(Frame{header, {}});
         CHECK(!message && message.error().code == ErrorCode::InvalidArgument && message.error().subject == subject);
     }
     Json header = generateHeader();
     header["model"].erase("path");
-    CHECK(parseGenerate(header).error().subject == "model.path");
+    CHECK(parseGenerate(Frame{header, {}}).error().subject == "model.path");
     CHECK(!parseUnload({{"model", 1}}));
     CHECK(parseUnload(Json::object()).value() == std::nullopt);
     CHECK(parseUnload({{"model", {{"path", "/m"}}}}).value() == "/m");
@@ -92,7 +92,7 @@ SG_CASE(prompts_are_resolved_for_each_picture)
     Json header = generateHeader();
     header["params"]["prompt"] = "a {red|green|blue|white|black} star # of mine";
     header["params"]["negative_prompt"] = "# nothing";
-    const GenerateMessage message = *parseGenerate(header);
+    const GenerateMessage message = *parseGenerate(Frame{header, {}});
     CHECK(message.request.prompts.size() == 4 && message.request.prompt == message.request.prompts[0].prompt);
     for (std::int64_t i = 0; i < 4; ++i) {
         const PromptPair prompts = message.request.imagePrompts(i);
@@ -103,16 +103,46 @@ SG_CASE(prompts_are_resolved_for_each_picture)
     CHECK(message.values.get<std::string>("prompt").find('{') != std::string::npos);  // the template is kept
     for (const std::string &prompt : {std::string("__colour__"), std::string(65, '['), std::string("<lora:a:x>")}) {
         header["params"]["prompt"] = prompt;
-        CHECK(parseGenerate(header).error().subject == "prompt");
+        CHECK(parseGenerate(Frame{header, {}}).error().subject == "prompt");
     }
     header["params"]["prompt"] = "[a:b:0.5] <lora:a:1> AND c";
-    CHECK(parseGenerate(header)->request.prompts.empty());
+    CHECK(parseGenerate(Frame{header, {}})->request.prompts.empty());
+}
+
+SG_CASE(pictures_of_a_message)
+{
+    const auto with = [](const Json &pictures, const std::string &payload,
+                         const Json &names = Json::array({"a", "b"})) {
+        Json header = generateHeader();
+        header["params"]["init_images"] = names;
+        header["pictures"] = pictures;
+        return parseGenerate(Frame{header, payload});
+    };
+    const Json two = Json::array({{{"row", "init_images"}, {"bytes", 2}}, {{"row", "init_images"}, {"bytes", 3}}});
+    const Expected<GenerateMessage> message = with(two, "abcde");
+    CHECK(message && message->pictures.size() == 2 && message->pictures[1].bytes == "cde");
+    GenerateMessage broken = *message;
+    const Expected<void> decoded = decodePictures(broken);
+    CHECK(!decoded && decoded.error().code == ErrorCode::UnusableFile && decoded.error().subject == "init_images");
+    const Json huge = Json::array({{{"row", "init_images"}, {"bytes", std::uint64_t{1} << 63}}});
+    const Json prompt = Json::array({{{"row", "prompt"}, {"bytes", 5}}});
+    Json many = Json::array();
+    for (int i = 0; i < 65; ++i)
+        many.push_back({{"row", "mask"}, {"bytes", 1}});
+    for (const Json &bad : {Json(1), Json::array({1}), Json::array({{{"row", "init_images"}}}), huge, prompt, many,
+                            Json::array({{{"row", "init_images"}, {"bytes", 0}}})}) {
+        const Expected<GenerateMessage> refused = with(bad, "abcde");
+        CHECK(!refused && refused.error().subject == "pictures");
+    }
+    CHECK(with(two, "abcd").error().subject == "pictures" && with(two, "abcdef").error().subject == "pictures");
+    CHECK(with(two, "abcde", Json::array({"a"})).error().subject == "pictures");
+    CHECK(with(Json::array(), "", Json::array({"a"})).error().subject == "pictures");
 }
 
 SG_CASE(the_null_backend_tells_every_step)
 {
     NullBackend backend{std::chrono::milliseconds(0)};
-    const GenerateMessage message = *parseGenerate(generateHeader());
+    const GenerateMessage message = *parseGenerate(Frame{generateHeader(), {}});
     Collected sink;
     CHECK(backend.generate(message.model, message.request, sink, {}).has_value());
     CHECK(sink.steps.size() == 6 && sink.previews.size() == 6 && sink.images.size() == 4);
@@ -129,7 +159,7 @@ SG_CASE(the_null_backend_tells_every_step)
 SG_CASE(the_null_backend_stops_when_asked)
 {
     NullBackend backend{std::chrono::milliseconds(1)};
-    const GenerateMessage message = *parseGenerate(generateHeader());
+    const GenerateMessage message = *parseGenerate(Frame{generateHeader(), {}});
     Collected sink;
     sink.cancelAfter = 2;
     const Expected<void> made = backend.generate(message.model, message.request, sink, sink.stop.get_token());

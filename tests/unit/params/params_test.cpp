@@ -13,7 +13,7 @@ namespace {
 
 const ParamTable &table()
 {
-    return ParamTable::textToImage();
+    return ParamTable::standard();
 }
 
 /// The parse of a body with this one field.
@@ -61,6 +61,11 @@ private Q_SLOTS:
     void jsonRoundTrip();
     void requestFromValues();
     void seedsAreResolvedOnce();
+    void eachKindOfTaskHasItsFields();
+    void startPicturesAreTheBatch();
+    void picturesOfARequest();
+    void hiresSizes();
+    void hiresRequest();
 };
 
 void ParamsTest::rowsAreSound()
@@ -125,7 +130,7 @@ void ParamsTest::boundsOfTexts()
 void ParamsTest::choicesAreTheKnownNames()
 {
     for (const ParamSpec &spec : table().specs()) {
-        if (spec.choices.empty()) continue;
+        if (spec.choices.empty() || spec.type != ParamType::Choice) continue;
         for (const std::string &choice : spec.choices)
             QVERIFY(checkValue(spec, choice).has_value());
         const Expected<void> bad = checkValue(spec, std::string("nope"));
@@ -139,10 +144,13 @@ void ParamsTest::otherTypesAreRefused()
     for (const ParamSpec &spec : table().specs()) {
         if (isResolved(spec)) continue;
         std::vector<Json> bad{list, object};
-        if (spec.type != ParamType::Flag) bad.push_back(flag);
-        if (spec.type != ParamType::Text && spec.type != ParamType::Choice) bad.push_back(text);
+        const bool isText =
+            spec.type == ParamType::Text || spec.type == ParamType::Choice || spec.type == ParamType::Picture;
+        const bool zeroOrOne = spec.type == ParamType::Integer && spec.minimum == 0 && spec.maximum == 1;
+        if (spec.type != ParamType::Flag && !zeroOrOne) bad.push_back(flag);
+        if (!isText) bad.push_back(text);
         if (spec.type != ParamType::Number) bad.push_back(fraction);
-        if (spec.type == ParamType::Text || spec.type == ParamType::Choice) bad.push_back(1);
+        if (isText || spec.type == ParamType::Pictures) bad.push_back(1);
         for (const ParseMode mode : {ParseMode::Lenient, ParseMode::Strict})
             for (const Json &value : bad)
                 QVERIFY2(namesField(parseField(spec.key, value, table(), mode), spec.key),
@@ -171,11 +179,11 @@ void ParamsTest::nullAndAbsentAreTheDefault()
 
 void ParamsTest::notesAndStrict()
 {
-    const Expected<ParsedParams> lenient = parseField("hr_upscaler", "Latent", table(), ParseMode::Lenient);
+    const Expected<ParsedParams> lenient = parseField("hr_wobble", "Latent", table(), ParseMode::Lenient);
     QVERIFY(lenient.has_value());
-    QCOMPARE(lenient->notes, std::vector<std::string>{"field \"hr_upscaler\" was ignored"});
-    const Expected<ParsedParams> strict = parseField("hr_upscaler", "Latent");
-    QVERIFY(!strict && strict.error().subject == "hr_upscaler");
+    QCOMPARE(lenient->notes, std::vector<std::string>{"field \"hr_wobble\" was ignored"});
+    const Expected<ParsedParams> strict = parseField("hr_wobble", "Latent");
+    QVERIFY(!strict && strict.error().subject == "hr_wobble");
     Json many = Json::object();
     for (int i = 0; i < 500; ++i)
         many["unknown" + std::to_string(i)] = 1;
@@ -386,6 +394,102 @@ void ParamsTest::seedsAreResolvedOnce()
         seeds.insert(seed);
     }
     QVERIFY(seeds.size() > 95);
+}
+
+void ParamsTest::eachKindOfTaskHasItsFields()
+{
+    const ParamTable &text = ParamTable::textToImage();
+    const ParamTable &image = ParamTable::imageToImage();
+    QVERIFY(!text.find("init_images") && !text.find("mask") && text.find("enable_hr") &&
+            text.find("denoising_strength"));
+    QVERIFY(image.find("init_images") && image.find("mask") && !image.find("enable_hr") &&
+            image.find("denoising_strength"));
+    for (const ParamSpec &spec : table().specs()) {
+        QVERIFY2(text.find(spec.key) || image.find(spec.key), spec.key.c_str());
+        for (const std::string &other : spec.onlyWith)
+            QVERIFY2(table().find(other), spec.key.c_str());
+        if (spec.infotextValues.empty()) continue;
+        const double count = spec.type == ParamType::Flag ? 2 : spec.maximum - spec.minimum + 1;
+        QCOMPARE(static_cast<double>(spec.infotextValues.size()), count);
+    }
+    const Expected<ParsedParams> ignored = parseParams({{"init_images", Json::array({"a.png"})}}, text);
+    QVERIFY(ignored && ignored->notes == std::vector<std::string>{"field \"init_images\" was ignored"});
+}
+
+void ParamsTest::startPicturesAreTheBatch()
+{
+    const Json two = Json::array({"a.png", "b.png"});
+    const Expected<ParsedParams> parsed = parseParams({{"init_images", two}}, table());
+    QVERIFY(parsed && parsed->values.get<std::int64_t>("batch_size") == 2 && parsed->notes.size() == 1);
+    const Expected<ParsedParams> fewer = parseParams({{"init_images", two}, {"batch_size", 3}}, table());
+    QVERIFY(fewer && fewer->values.get<std::int64_t>("batch_size") == 2);
+    const ParamTable small = table().limited({.batchSize = 1});
+    QVERIFY(namesField(parseParams({{"init_images", two}}, small), "init_images"));
+    QVERIFY(namesField(parseParams({{"init_images", Json::array({"a", 5})}}, table()), "init_images"));
+    QVERIFY(namesField(parseParams({{"init_images", "a.png"}}, table()), "init_images"));
+    QVERIFY(namesField(parseParams({{"mask", two}}, table()), "mask"));
+    QVERIFY(namesField(parseParams({{"init_images", std::vector<std::string>(17, "x")}}, table()), "init_images"));
+    const Json json = parsed->values.toJson(table());
+    QVERIFY(json["init_images"] == two && json["mask"] == "");
+}
+
+void ParamsTest::picturesOfARequest()
+{
+    const auto request = [](const Json &body) { return GenerationRequest::from(parseParams(body, table())->values); };
+    const GenerationRequest plain =
+        request({{"inpainting_mask_invert", true}, {"inpainting_fill", 2}, {"mask_blur", 9}});
+    QVERIFY(plain.start.maskInvert && plain.start.maskedContent == MaskedContent::LatentNoise && !plain.start.used());
+    QCOMPARE(plain.start.maskBlurX, 9.0);
+    QCOMPARE(request({{"mask_blur", 9}, {"mask_blur_y", 2}}).start.maskBlurY, 2.0);
+    // A table of one kind of task is enough.
+    const GenerationRequest text = GenerationRequest::from(ParamValues::defaults(ParamTable::textToImage()));
+    QVERIFY(!text.start.used() && !text.hires.enabled && text.denoisingStrength == 0.75);
+}
+
+void ParamsTest::hiresSizes()
+{
+    struct Case {
+        std::int64_t width, height;
+        double scale;
+        std::int64_t x, y, upWidth, upHeight, drawnWidth, drawnHeight;
+    };
+    // The arithmetic of A1111's calculate_target_resolution, worked out by hand.
+    for (const Case &c :
+         {Case{512, 512, 2, 0, 0, 1024, 1024, 1024, 1024}, Case{512, 512, 1.3, 0, 0, 665, 665, 664, 664},
+          Case{512, 768, 2, 1024, 0, 1024, 1536, 1024, 1536}, Case{512, 768, 2, 0, 1024, 682, 1024, 680, 1024},
+          Case{512, 512, 2, 1024, 768, 1024, 1024, 1024, 768}, Case{512, 512, 2, 768, 1024, 1024, 1024, 768, 1024},
+          Case{512, 640, 2, 1024, 1024, 1024, 1280, 1024, 1024}}) {
+        const HiresSize size = HiresSize::of(c.width, c.height, c.scale, c.x, c.y);
+        QCOMPARE(size.upWidth, c.upWidth);
+        QCOMPARE(size.upHeight, c.upHeight);
+        QCOMPARE(size.width, c.drawnWidth);
+        QCOMPARE(size.height, c.drawnHeight);
+    }
+}
+
+void ParamsTest::hiresRequest()
+{
+    const Json body{{"prompt", "p"}, {"sampler_name", "DDIM"}, {"steps", 5}, {"enable_hr", true}};
+    const auto with = [&](const Json &more) {
+        Json all = body;
+        all.update(more);
+        return parseParams(all, table());
+    };
+    const HiresPass same = GenerationRequest::from(with(Json::object())->values).hires;
+    QVERIFY(same.enabled && same.steps == 5 && same.sampler == "DDIM" && same.prompt == "p" &&
+            same.schedule == "automatic");
+    QCOMPARE(same.size.width, std::int64_t(1024));
+    const HiresPass own = GenerationRequest::from(with({{"hr_sampler_name", "Euler"},
+                                                        {"hr_scheduler", "Karras"},
+                                                        {"hr_prompt", "q"},
+                                                        {"hr_second_pass_steps", 3}})
+                                                      ->values)
+                              .hires;
+    QVERIFY(own.steps == 3 && own.sampler == "Euler" && own.schedule == "karras" && own.prompt == "q");
+    const Expected<ParsedParams> tooLarge = with({{"hr_scale", 4.0}, {"width", 1024}});
+    QVERIFY(!tooLarge && tooLarge.error().subject == "hr_scale");
+    const Expected<ParsedParams> noSide = with({{"hr_resize_x", 8}, {"width", 2048}, {"height", 8}});
+    QVERIFY(!noSide && noSide.error().subject == "hr_resize_x");
 }
 
 QTEST_APPLESS_MAIN(ParamsTest)

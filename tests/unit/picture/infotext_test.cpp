@@ -10,7 +10,7 @@ namespace {
 
 const ParamTable &table()
 {
-    return ParamTable::textToImage();
+    return ParamTable::standard();
 }
 
 ParamValues values(const Json &body = Json::object())
@@ -41,6 +41,9 @@ private Q_SLOTS:
     void roundTrip();
     void textsOfA1111();
     void oldSamplerNames();
+    void imageToImage();
+    void inpainting();
+    void hiresFix();
     void valuesOutOfRangeAreNoted();
     void notAnInfotext();
     void hugeTextsStayLinear_data();
@@ -262,6 +265,75 @@ void InfotextTest::textsOfA1111()
     const Expected<ParsedInfotext> other = parseInfotext(
         "p\nSteps: 4, CFG scale: 1, Guidance: 3.5, Eta: 0, Seed: 7, Size: 64x64, Model: m, Sampler: euler, Version: x");
     QVERIFY(other->params["steps"] == 4 && other->params["seed"] == 7 && other->params["eta"] == 0.0);
+}
+
+void InfotextTest::imageToImage()
+{
+    const ParamValues made = values({{"init_images", Json::array({"inputs/t/1.png"})},
+                                     {"denoising_strength", 0.75},
+                                     {"initial_noise_multiplier", 1.1},
+                                     {"img2img_extra_noise", 0.2},
+                                     {"mask_blur", 9}});
+    const std::string text = infotext({made, table(), "m", "", 1, 1, "", "v"});
+    // Nothing of the mask, since there is none.
+    QCOMPARE(lastLine(text),
+             std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, "
+                         "Denoising strength: 0.75, Noise multiplier: 1.1, Extra noise: 0.2, Version: v"));
+    const Expected<ParsedInfotext> parsed = parseInfotext(text);
+    QVERIFY(parsed->params["denoising_strength"] == 0.75 && parsed->params["initial_noise_multiplier"] == 1.1);
+    QVERIFY(!parsed->params.contains("init_images") && !parsed->params.contains("enable_hr") && parsed->notes.empty());
+    QVERIFY(infotext({values({{"denoising_strength", 0.5}}), table(), "m", "", 1, 1, "", "v"}).find("Denoising") ==
+            std::string::npos);
+}
+
+void InfotextTest::inpainting()
+{
+    const Json pictures{{"init_images", Json::array({"inputs/t/1.png"})}, {"mask", "inputs/t/2.png"}};
+    const auto line = [&](const Json &more) {
+        Json body = pictures;
+        body.update(more);
+        return lastLine(infotext({values(body), table(), "m", "", 1, 1, "", "v"}));
+    };
+    const std::string usual = line({{"inpainting_fill", 1}, {"inpaint_full_res", false}});
+    QVERIFY2(usual.ends_with("Denoising strength: 0.75, Mask blur: 4, Version: v"), usual.c_str());
+    const Json read = parseInfotext(usual)->params;
+    QVERIFY(read["inpainting_fill"] == 1 && read["inpaint_full_res"] == false && read["inpainting_mask_invert"] == 0);
+    const std::string all = line(
+        {{"mask_blur_x", 2}, {"inpainting_fill", 2}, {"inpainting_mask_invert", 1}, {"inpaint_full_res_padding", 32}});
+    QVERIFY2(all.ends_with("Mask mode: Inpaint not masked, Mask blur: 4, Mask blur x: 2, Inpaint area: Only masked, "
+                           "Masked area padding: 32, Masked content: latent noise, Version: v"),
+             all.c_str());
+    const Json again = parseInfotext(all)->params;
+    QVERIFY(again["inpainting_fill"] == 2 && again["inpaint_full_res"] == true && again["mask_blur_x"] == 2 &&
+            again["inpainting_mask_invert"] == 1 && again["inpaint_full_res_padding"] == 32);
+    const Expected<ParsedInfotext> spelled =
+        parseInfotext(usual + ", Masked content: original, Inpaint area: Whole picture");
+    QVERIFY(spelled->notes.empty() && spelled->params["inpainting_fill"] == 1);
+}
+
+void InfotextTest::hiresFix()
+{
+    const auto line = [&](Json body) {
+        body["enable_hr"] = true;
+        body["denoising_strength"] = 0.6;
+        return lastLine(infotext({values(body), table(), "m", "", 1, 1, "", "v"}));
+    };
+    const std::string usual = line({{"hr_upscaler", "Lanczos"}});
+    QVERIFY2(usual.ends_with("Denoising strength: 0.6, Hires upscale: 2.0, Hires upscaler: Lanczos, Version: v"),
+             usual.c_str());
+    const std::string own = line({{"hr_resize_x", 1024},
+                                  {"hr_second_pass_steps", 7},
+                                  {"hr_sampler_name", "DDIM"},
+                                  {"hr_prompt", "a, b"},
+                                  {"hr_scheduler", "Karras"}});
+    QVERIFY2(
+        own.ends_with("Hires sampler: DDIM, Hires prompt: \"a, b\", Hires schedule type: Karras, Hires resize: 1024x0, "
+                      "Hires steps: 7, Hires upscaler: Latent, Version: v"),
+        own.c_str());
+    const Json read = parseInfotext(own)->params;
+    QVERIFY(read["enable_hr"] == true && read["hr_resize_x"] == 1024 && read["hr_second_pass_steps"] == 7 &&
+            read["hr_prompt"] == "a, b" && read["hr_sampler_name"] == "DDIM" && read["denoising_strength"] == 0.6);
+    QVERIFY(parseInfotext(usual)->params["hr_scale"] == 2.0 && parseInfotext(usual)->params["enable_hr"] == true);
 }
 
 void InfotextTest::oldSamplerNames()

@@ -22,7 +22,7 @@ private Q_SLOTS:
 void PagesTest::parametersPageIsCurrent()
 {
     QFile file(QStringLiteral(SG_SOURCE_DIR "/docs/parameters.md"));
-    const std::string made = server::parametersMarkdown(ParamTable::textToImage());
+    const std::string made = server::parametersMarkdown(ParamTable::standard());
     if (qEnvironmentVariableIsSet("SG_UPDATE_DOCS")) {
         QVERIFY(file.open(QIODevice::WriteOnly));
         file.write(made.data(), static_cast<qint64>(made.size()));
@@ -34,7 +34,7 @@ void PagesTest::parametersPageIsCurrent()
 
 void PagesTest::anotherRowIsEverywhere()
 {
-    ParamTable table = ParamTable::textToImage();
+    ParamTable table = ParamTable::standard();
     ParamSpec row;
     row.key = "wobble";
     row.label = "Wobble";
@@ -46,7 +46,7 @@ void PagesTest::anotherRowIsEverywhere()
     row.maximum = 9;
     table.add(row);
     QVERIFY(server::parametersMarkdown(table).find(
-                "| `wobble` | Wobble: How much it wobbles. | 1 to 9 | `3` | `4` |") != std::string::npos);
+                "| `wobble` | ti | Wobble: How much it wobbles. | 1 to 9 | `3` | `4` |") != std::string::npos);
     const Json page = server::parametersJson(table);
     QCOMPARE(page["parameters"].back()["key"].get<std::string>(), std::string("wobble"));
     QCOMPARE(page["parameters"].back()["maximum"].get<int>(), 9);
@@ -60,8 +60,7 @@ void PagesTest::anotherRowIsEverywhere()
 
 void PagesTest::limitsAreShown()
 {
-    const ParamTable table =
-        ParamTable::textToImage().limited({.side = 64, .steps = 2, .batchSize = 1, .iterations = 1});
+    const ParamTable table = ParamTable::standard().limited({.side = 64, .steps = 2, .batchSize = 1, .iterations = 1});
     const Json document = server::openApiDocument(http::Router(), table);
     const Json &properties = document["components"]["schemas"]["TextToImage"]["properties"];
     QCOMPARE(properties["width"]["maximum"].get<int>(), 64);

@@ -1,0 +1,80 @@
+#include "core/diffusion/pipeline/sampling_pass.h"
+
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sg {
+namespace {
+
+/// The words with the channels that stand beside the latents; of a picture with words of its own, that picture's.
+void addConcat(sampling::Words &words, const torch::Tensor &concat)
+{
+    const auto lists = static_cast<std::int64_t>(words.pictures.size());
+    for (std::int64_t i = 0; i < lists; ++i) {
+        const torch::Tensor own = lists == 1 ? concat : concat.narrow(0, std::min(i, concat.size(0) - 1), 1);
+        for (sampling::Words::Part &part : words.pictures[static_cast<std::size_t>(i)])
+            part.at = [at = std::move(part.at), own](std::int64_t call) {
+                sampling::Conditioning told = at(call);
+                told.concat = own;
+                return told;
+            };
+    }
+}
+
+}  // namespace
+
+SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::DiscreteSchedule &levels,
+                           const sampling::PlanRequest &request)
+    : m_checkpoint(checkpoint), m_levels(levels), m_plan(request, levels)
+{
+}
+
+sampling::GuidedModel SamplingPass::makeModel(sampling::Guidance guidance) const
+{
+    const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
+                                                  const sampling::Conditioning &told) {
+        const torch::Tensor input = told.concat.defined() ? torch::cat({x, told.concat}, 1) : x;
+        return m_checkpoint.unet->forward(input, timesteps, told.context);
+    };
+    if (m_concat.defined())
+        for (sampling::Words *words : {&guidance.wanted, &guidance.unwanted})
+            addConcat(*words, m_concat);
+    return {network, m_levels, m_checkpoint.config.prediction, std::move(guidance), m_checkpoint.dtype};
+}
+
+/// The model's denoiser; where nothing is to be redrawn, it sees the start.
+sampling::Denoiser SamplingPass::masked(const sampling::GuidedModel &model, const Start &start) const
+{
+    const sampling::Denoiser plain = model.denoiser();
+    if (!start.redraw.defined()) return plain;
+    const auto kept = [redraw = start.redraw, latent = start.latent](const torch::Tensor &x) {
+        return x * redraw + latent * (1 - redraw);
+    };
+    sampling::Denoiser made = plain;
+    if (m_plan.walksSigmas()) {
+        made.x0 = [plain, kept](const torch::Tensor &x, float sigma) { return kept(plain.x0(x, sigma)); };
+        made.kept = kept;
+        return made;
+    }
+    // Here it is the network's input that keeps the unmasked part, without noise; its output is not touched.
+    made.eps = [plain, kept](const torch::Tensor &x, float t) { return plain.eps(kept(x), t); };
+    made.epsPair = [plain, kept](const torch::Tensor &x, float t, double share) {
+        return plain.epsPair(kept(x), t, share);
+    };
+    return made;
+}
+
+torch::Tensor SamplingPass::run(sampling::Guidance guidance, const torch::Tensor &noise, const Start &start,
+                                const sampling::SamplerContext &context) const
+{
+    if (m_plan.keepsStart()) return start.latent;
+    const sampling::GuidedModel model = makeModel(std::move(guidance));
+    const torch::Tensor made =
+        sampling::runSampler(m_plan.sampler(), m_plan.begin(noise, start.latent), masked(model, start), context);
+    if (!start.redraw.defined()) return made;
+    return made * start.redraw + start.latent * (1 - start.redraw);
+}
+
+}  // namespace sg

@@ -1,0 +1,124 @@
+#include "core/diffusion/pipeline/start_latent.h"
+
+#include <ATen/ops/_upsample_bicubic2d_aa.h>
+#include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/_upsample_nearest_exact2d.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/upsample_bicubic2d.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_nearest2d.h>
+#include <ATen/ops/zeros.h>
+
+namespace sg {
+namespace {
+
+constexpr std::int64_t kInpaintChannels = 9;
+
+/// 0..1, [1, 1, h, w].
+torch::Tensor toMask(const Image &grey)
+{
+    const torch::Tensor bytes =
+        torch::from_blob(const_cast<std::uint8_t *>(grey.pixels.data()), {1, 1, grey.height, grey.width}, torch::kByte);
+    return bytes.to(torch::kFloat) / 255;
+}
+
+bool readsMask(const Checkpoint &checkpoint)
+{
+    return checkpoint.unet->config().inChannels == kInpaintChannels;
+}
+
+/// Mask and masked picture's latent, for a network that was trained on both.
+/// Source  Rombach et al. 2022, the inpainting model; A1111's conditioning mask weight 1.
+torch::Tensor inpaintConcat(Checkpoint &checkpoint, const PreparedStart &prepared, std::int64_t width,
+                            std::int64_t height)
+{
+    if (prepared.mask.empty()) {
+        const std::int64_t factor = checkpoint.config.latentFactor;
+        const torch::Tensor grey = torch::zeros({1, 3, height * factor, width * factor});
+        const torch::Tensor latent = checkpoint.vae->encode(grey.to(checkpoint.device)).to(torch::kFloat);
+        return torch::cat({torch::ones({1, 1, height, width}, latent.options()), latent}, 1);
+    }
+    const torch::Tensor mask = toMask(prepared.mask).round();
+    std::vector<torch::Tensor> masked;
+    for (const Image &picture : prepared.pictures) {
+        const torch::Tensor kept = toPicture(picture) * (1 - mask);
+        masked.push_back(checkpoint.vae->encode(kept.to(checkpoint.device)).to(torch::kFloat));
+    }
+    const torch::Tensor kept = torch::cat(masked);
+    const torch::Tensor small = at::upsample_nearest2d(mask, {height, width}).to(kept.device());
+    return torch::cat({small.expand({kept.size(0), 1, height, width}), kept}, 1);
+}
+
+}  // namespace
+
+torch::Tensor toPicture(const Image &rgb)
+{
+    const torch::Tensor bytes =
+        torch::from_blob(const_cast<std::uint8_t *>(rgb.pixels.data()), {1, rgb.height, rgb.width, 3}, torch::kByte);
+    return bytes.permute({0, 3, 1, 2}).to(torch::kFloat) / 255 * 2 - 1;
+}
+
+torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures)
+{
+    std::vector<torch::Tensor> latents;
+    for (const Image &picture : pictures)
+        latents.push_back(checkpoint.vae->encode(toPicture(picture).to(checkpoint.device)).to(torch::kFloat));
+    torch::Tensor all = torch::cat(latents);
+    if (all.isfinite().all().item<bool>()) return all;
+    throw Failure{{ErrorCode::NonFinite, "the autoencoder made values of the start picture that are not numbers", {}}};
+}
+
+StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request)
+{
+    const std::int64_t factor = checkpoint.config.latentFactor;
+    StartLatent start;
+    start.latent = encodePictures(checkpoint, prepared.pictures);
+    if (prepared.stretchLatents)
+        start.latent = resizeLatent(start.latent, "Latent", request.width / factor, request.height / factor);
+    if (!prepared.latentMask.empty()) {
+        start.redraw = toMask(prepared.latentMask).to(checkpoint.device);
+        // As the reference rounds: half to even.
+        if (request.start.maskRound) start.redraw = start.redraw.round();
+    }
+    if (readsMask(checkpoint))
+        start.concat = inpaintConcat(checkpoint, prepared, start.latent.size(3), start.latent.size(2));
+    if (start.latent.size(0) == 1 && request.batchSize > 1)
+        start.latent = start.latent.expand({request.batchSize, -1, -1, -1});
+    return start;
+}
+
+torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content, const torch::Tensor &noise)
+{
+    if (!start.redraw.defined()) return start.latent;
+    const torch::Tensor kept = start.latent * (1 - start.redraw);
+    if (content == MaskedContent::LatentNoise) return kept + noise * start.redraw;
+    if (content == MaskedContent::LatentNothing) return kept;
+    return start.latent;
+}
+
+torch::Tensor emptyInpaintConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
+{
+    return readsMask(checkpoint) ? inpaintConcat(checkpoint, {}, width, height) : torch::Tensor();
+}
+
+bool isLatentUpscaler(const std::string &name)
+{
+    return name.starts_with("Latent");
+}
+
+torch::Tensor resizeLatent(const torch::Tensor &latent, const std::string &mode, std::int64_t width,
+                           std::int64_t height)
+{
+    const std::vector<std::int64_t> size{height, width};
+    if (mode == "Latent") return at::upsample_bilinear2d(latent, size, false);
+    if (mode == "Latent (antialiased)") return at::_upsample_bilinear2d_aa(latent, size, false);
+    if (mode == "Latent (bicubic)") return at::upsample_bicubic2d(latent, size, false);
+    if (mode == "Latent (bicubic antialiased)") return at::_upsample_bicubic2d_aa(latent, size, false);
+    if (mode == "Latent (nearest)") return at::upsample_nearest2d(latent, size);
+    if (mode == "Latent (nearest-exact)") return at::_upsample_nearest_exact2d(latent, size);
+    throw Failure{{ErrorCode::InvalidArgument, "unknown latent upscaler \"" + mode + "\"", "hr_upscaler"}};
+}
+
+}  // namespace sg

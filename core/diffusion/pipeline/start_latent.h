@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/diffusion/pipeline/checkpoint.h"
+#include "core/diffusion/pipeline/prepared_start.h"
+#include "core/params/generation_request.h"
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+namespace sg {
+
+/// The latents that a pass begins with, before noise is laid on.
+/// Shapes  latent [B, C, h, w]; redraw [1, 1, h, w], 1 where it is drawn anew and 0 where the latent stays, undefined
+///         without a mask; concat [B or 1, C', h, w]: what an inpainting or edit network reads beside them, or
+///         undefined.
+struct StartLatent {
+    torch::Tensor latent;
+    torch::Tensor redraw;
+    torch::Tensor concat;
+};
+
+/// A picture as the autoencoder reads it. Shapes  [1, 3, H, W], -1..1, float32 on the CPU.
+torch::Tensor toPicture(const Image &rgb);
+
+/// The latent of each picture: the posterior's mean (docs/decisions/encode-the-mean.md). One picture after the other.
+/// Shapes  [pictures, C, h, w], float32 on the checkpoint's device.
+torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures);
+
+/// Encodes, stretches, and reads the mask: all that does not change from batch to batch.
+/// Errors  throws Failure NonFinite.
+StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request);
+
+/// The masked part filled with noise or with nothing, as the request's masked content says. Shapes  noise [B, C, h, w].
+torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content, const torch::Tensor &noise);
+
+/// What an inpainting network reads when there is nothing to keep (text-to-image, hires fix): all masked, no picture.
+/// Undefined for other networks. Units  latent pixels.
+torch::Tensor emptyInpaintConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height);
+
+/// A latent at another size. `mode` is a name of A1111's latent upscalers: "Latent", "Latent (bicubic antialiased)", …
+/// Errors  throws Failure InvalidArgument for an unknown name.
+torch::Tensor resizeLatent(const torch::Tensor &latent, const std::string &mode, std::int64_t width,
+                           std::int64_t height);
+bool isLatentUpscaler(const std::string &name);
+
+}  // namespace sg

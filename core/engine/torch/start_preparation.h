@@ -1,0 +1,62 @@
+#pragma once
+
+#include "core/diffusion/pipeline/generation_sink.h"
+#include "core/diffusion/pipeline/prepared_start.h"
+#include "core/imaging/mask.h"
+#include "core/params/generation_request.h"
+
+#include <optional>
+#include <vector>
+
+namespace sg::engine {
+
+/// The work on pixels before and after the networks, in A1111's order: mask, crop, resize, fill; then colours, overlay.
+/// Source  A1111 1.10.1's rules as facts (docs/compatibility.md); primitives in core/imaging.
+class StartPreparation {
+public:
+    /// `latentFactor`: pixels for each latent pixel. Errors  throws Failure InvalidArgument (mask and picture of
+    /// different sizes).
+    StartPreparation(const GenerationRequest &request, std::int64_t latentFactor);
+
+    const PreparedStart &prepared() const { return m_prepared; }
+    /// A drawn picture as it is handed over; `index` counts in the whole task.
+    Image finished(std::int64_t index, Image drawn) const;
+
+private:
+    void prepareMask(const GenerationRequest &request, std::int64_t latentFactor);
+    Image preparePicture(const GenerationRequest &request, const Image &picture);
+
+    std::int64_t m_batchSize = 1;
+    PreparedStart m_prepared;
+    Image m_overlayMask;                      // empty without a mask
+    std::optional<imaging::Region> m_region;  // "only masked"
+    std::vector<Image> m_overlays;            // one a start picture, or none
+    std::vector<Image> m_colours;             // likewise
+};
+
+/// Hands the pictures on after StartPreparation has finished them.
+class FinishingSink final : public GenerationSink {
+public:
+    FinishingSink(const StartPreparation &preparation, GenerationSink &sink) : m_preparation(preparation), m_sink(sink)
+    {
+    }
+    void progress(const StepProgress &progress) override { m_sink.progress(progress); }
+    bool previewDue() override { return m_sink.previewDue(); }
+    void preview(std::int64_t step, std::int64_t image, Image picture) override
+    {
+        m_sink.preview(step, image, std::move(picture));
+    }
+    void image(std::int64_t index, Image picture) override
+    {
+        m_sink.image(index, m_preparation.finished(index, std::move(picture)));
+    }
+
+private:
+    const StartPreparation &m_preparation;
+    GenerationSink &m_sink;
+};
+
+/// Hires fix's upscalers that work on pictures: None, Lanczos, Nearest.
+PictureTools pictureTools(const GenerationRequest &request);
+
+}  // namespace sg::engine

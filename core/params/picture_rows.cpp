@@ -1,0 +1,208 @@
+#include "core/params/picture_rows.h"
+
+#include "core/params/param_table.h"
+#include "core/params/samplers.h"
+
+#include <utility>
+
+namespace sg {
+namespace {
+
+using Names = std::vector<std::string>;
+
+constexpr double kMaxPromptBytes = 64 * 1024;
+
+ParamSpec row(ParamType type, const char *key, const char *label, const char *help, ParamValue value, ParamValue form)
+{
+    ParamSpec spec;
+    spec.type = type;
+    spec.key = key;
+    spec.label = label;
+    spec.help = help;
+    spec.defaultValue = std::move(value);
+    spec.formValue = std::move(form);
+    return spec;
+}
+
+ParamSpec flag(const char *key, const char *label, const char *help, bool value, bool form)
+{
+    return row(ParamType::Flag, key, label, help, value, form);
+}
+
+ParamSpec integer(const char *key, const char *label, const char *help, std::int64_t value, std::int64_t form,
+                  double minimum, double maximum, const char *unit = "")
+{
+    ParamSpec spec = row(ParamType::Integer, key, label, help, value, form);
+    spec.minimum = minimum;
+    spec.maximum = maximum;
+    spec.unit = unit;
+    return spec;
+}
+
+/// Numbers from 0 on, each with a name.
+ParamSpec named(const char *key, const char *label, const char *help, std::int64_t value, std::int64_t form,
+                Names names)
+{
+    ParamSpec spec = integer(key, label, help, value, form, 0, static_cast<double>(names.size()) - 1);
+    spec.choices = std::move(names);
+    return spec;
+}
+
+ParamSpec number(const char *key, const char *label, const char *help, double value, double minimum, double maximum,
+                 double step)
+{
+    ParamSpec spec = row(ParamType::Number, key, label, help, value, value);
+    spec.minimum = minimum;
+    spec.maximum = maximum;
+    spec.step = step;
+    return spec;
+}
+
+ParamSpec choice(const char *key, const char *label, const char *help, const char *value, Names names)
+{
+    ParamSpec spec = row(ParamType::Choice, key, label, help, std::string(value), std::string(value));
+    spec.maximum = 255;
+    spec.choices = std::move(names);
+    return spec;
+}
+
+ParamSpec text(const char *key, const char *label, const char *help)
+{
+    ParamSpec spec = row(ParamType::Text, key, label, help, std::string(), std::string());
+    spec.maximum = kMaxPromptBytes;
+    return spec;
+}
+
+ParamSpec inInfotext(ParamSpec spec, const char *key, Names values = {}, bool always = false)
+{
+    spec.infotextKey = key;
+    spec.infotextValues = std::move(values);
+    spec.infotextAlways = always;
+    return spec;
+}
+
+std::vector<ParamSpec> maskRows()
+{
+    std::vector<ParamSpec> rows{
+        inInfotext(named("inpainting_mask_invert", "Mask mode", "Which part is drawn anew.", 0, 0,
+                         {"Inpaint masked", "Inpaint not masked"}),
+                   "Mask mode", {"", "Inpaint not masked"}),
+        inInfotext(integer("mask_blur", "Mask blur", "How softly the mask ends.", 4, 4, 0, 64, "px"), "Mask blur", {},
+                   true),
+        inInfotext(integer("mask_blur_x", "Mask blur, across", "Of its own for this direction; -1 is the mask blur.",
+                           -1, -1, -1, 64, "px"),
+                   "Mask blur x"),
+        inInfotext(integer("mask_blur_y", "Mask blur, down", "Of its own for this direction; -1 is the mask blur.", -1,
+                           -1, -1, 64, "px"),
+                   "Mask blur y"),
+        inInfotext(flag("inpaint_full_res", "Only the masked area",
+                        "Draws the masked part alone at the full size and puts it back.", true, false),
+                   "Inpaint area", {"", "Only masked"}),
+        inInfotext(integer("inpaint_full_res_padding", "Padding", "How much of its surroundings that part sees.", 0, 32,
+                           0, 256, "px"),
+                   "Masked area padding", {}, true),
+        inInfotext(named("inpainting_fill", "Masked content", "What the masked part is filled with before drawing.", 0,
+                         1, {"Fill", "Original", "Latent noise", "Latent nothing"}),
+                   "Masked content", {"fill", "", "latent noise", "latent nothing"}),
+        flag("mask_round", "Hard mask in the latents", "Off lets half-masked places be drawn half.", true, true),
+    };
+    for (ParamSpec &spec : rows)
+        spec.onlyWith = {spec.key == "inpaint_full_res_padding" ? "inpaint_full_res" : "mask"};
+    return rows;
+}
+
+}  // namespace
+
+std::vector<ParamSpec> imageToImageRows()
+{
+    ParamSpec pictures =
+        row(ParamType::Pictures, "init_images", "Start picture",
+            "The picture that the drawing starts from; several are drawn as one batch.", Names{}, Names{});
+    pictures.maximum = static_cast<double>(ParamLimits{}.batchSize);
+    ParamSpec mask =
+        row(ParamType::Picture, "mask", "Mask", "White is drawn anew, black stays; of the start picture's size.",
+            std::string(), std::string());
+    std::vector<ParamSpec> rows{
+        pictures,
+        inInfotext(number("denoising_strength", "Denoising strength",
+                          "How far the result may move away from the start: 0 keeps it, 1 forgets it.", 0.75, 0, 1,
+                          0.01),
+                   "Denoising strength", {}, true),
+        named("resize_mode", "Resize mode", "What happens to a start picture of another shape.", 0, 0,
+              {"Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
+        mask,
+        inInfotext(number("initial_noise_multiplier", "Noise multiplier", "Scales the noise that is laid on the start.",
+                          1, 0, 1.5, 0.01),
+                   "Noise multiplier"),
+        inInfotext(number("img2img_extra_noise", "Extra noise", "Noise laid on beyond what the strength asks for.", 0,
+                          0, 1, 0.01),
+                   "Extra noise"),
+        flag("img2img_color_correction", "Colours of the start picture",
+             "The result gets the colours of the start picture back.", false, false),
+        flag("img2img_fix_steps", "Exactly the steps asked for", "Otherwise only the strength's share of them is made.",
+             false, false),
+    };
+    const std::vector<ParamSpec> ofMask = maskRows();
+    rows.insert(rows.begin() + 4, ofMask.begin(), ofMask.end());
+    for (ParamSpec &spec : rows) {
+        spec.group = ParamGroup::ImageToImage;
+        spec.textToImage = spec.key == "denoising_strength" || spec.key == "img2img_extra_noise";
+        if (spec.key == "denoising_strength" || spec.key == "img2img_extra_noise")
+            spec.onlyWith = {"init_images", "enable_hr"};
+        else if (spec.key != "init_images" && spec.onlyWith.empty())
+            spec.onlyWith = {"init_images"};
+    }
+    return rows;
+}
+
+std::vector<ParamSpec> hiresFixRows()
+{
+    Names samplerNames{kSameSampler};
+    for (const SamplerSpec &sampler : samplers())
+        samplerNames.push_back(sampler.name);
+    Names scheduleNames{kSameSchedule};
+    for (const ScheduleSpec &schedule : schedules())
+        scheduleNames.push_back(schedule.label);
+    const double side = static_cast<double>(ParamLimits{}.side);
+    ParamSpec resizeX =
+        integer("hr_resize_x", "Hires width", "Instead of the factor; 0 keeps the proportions.", 0, 0, 0, side, "px");
+    ParamSpec resizeY =
+        integer("hr_resize_y", "Hires height", "Instead of the factor; 0 keeps the proportions.", 0, 0, 0, side, "px");
+    for (ParamSpec *spec : {&resizeX, &resizeY}) {
+        spec->multipleOf = 8;
+        spec->step = 8;
+    }
+    std::vector<ParamSpec> rows{
+        flag("enable_hr", "Hires fix", "Draws small first, then larger from there.", false, false),
+        inInfotext(choice("hr_sampler_name", "Hires sampler", "Sampler of the second pass.", kSameSampler,
+                          std::move(samplerNames)),
+                   "Hires sampler"),
+        inInfotext(text("hr_prompt", "Hires prompt", "Of the second pass; empty is the prompt."), "Hires prompt"),
+        inInfotext(
+            text("hr_negative_prompt", "Hires negative prompt", "Of the second pass; empty is the negative prompt."),
+            "Hires negative prompt"),
+        inInfotext(choice("hr_scheduler", "Hires schedule", "Schedule of the second pass.", kSameSchedule,
+                          std::move(scheduleNames)),
+                   "Hires schedule type"),
+        inInfotext(number("hr_scale", "Hires factor", "How much larger the second pass draws.", 2, 1, 4, 0.05),
+                   "Hires upscale", {}, true),
+        resizeX,
+        resizeY,
+        inInfotext(integer("hr_second_pass_steps", "Hires steps", "Of the second pass; 0 is as many as the first.", 0,
+                           0, 0, static_cast<double>(ParamLimits{}.steps)),
+                   "Hires steps"),
+        inInfotext(choice("hr_upscaler", "Hires upscaler", "How the small picture or its latents are made larger.",
+                          "Latent",
+                          {"Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)",
+                           "Latent (nearest)", "Latent (nearest-exact)", "None", "Lanczos", "Nearest"}),
+                   "Hires upscaler", {}, true),
+    };
+    for (ParamSpec &spec : rows) {
+        spec.group = ParamGroup::HiresFix;
+        spec.imageToImage = false;
+        if (spec.key != "enable_hr") spec.onlyWith = {"enable_hr"};
+    }
+    return rows;
+}
+
+}  // namespace sg

@@ -1,0 +1,195 @@
+"""Image-to-image over HTTP against the real serigraphd with the null engine: pictures in requests, where they are kept, and each bad value."""
+import base64
+import json
+import os
+import pathlib
+import signal
+import struct
+import sys
+import zlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from serigraphd import Server, decode_image, is_png, run_cases  # noqa: E402
+
+
+def png(width=64, height=64, colour=(200, 30, 40)):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes(colour) * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+START, MASK = b64(png()), b64(png(colour=(255, 255, 255)))
+BODY = {"stable_diffusion_model": "alpha", "prompt": "a red star", "width": 64, "height": 64, "steps": 3, "seed": 7, "init_images": [START]}
+WEBUI = {key: value for key, value in BODY.items() if key != "stable_diffusion_model"}
+
+
+def inputs(task):
+    return sorted((server.data_dir / "objects" / "inputs" / task).glob("*"))
+
+
+def ended(task):
+    return server.get(f"/tasks/{task}/result").json()["status"] not in ("waiting", "running")
+
+
+def test_sync_and_async():
+    reply = server.post("/img2img", {**BODY, "mask": MASK, "denoising_strength": 0.5}).json()
+    assert reply["status"] == "succeeded" and len(reply["ossUrl"]) == 1, reply
+    assert is_png(server.get(reply["ossUrl"][0]).body)
+    result = server.get(f"/tasks/{reply['taskId']}/result").json()
+    kept = inputs(reply["taskId"])
+    assert len(kept) == 2 and {path.read_bytes() for path in kept} == {png(), png(colour=(255, 255, 255))}
+    names = [*result["parameters"]["init_images"], result["parameters"]["mask"]]
+    assert sorted(names) == [f"inputs/{reply['taskId']}/{path.name}" for path in kept], names
+    info = result["info"]
+    assert info["denoising_strength"] == 0.5, info
+    assert "Denoising strength: 0.5, " in info["infotexts"][0] and "Mask blur: 4" in info["infotexts"][0], info
+    task = server.post("/img2img", BODY, headers={"Request-Type": "async"}).json()["taskId"]
+    server.wait(lambda: ended(task), "the task")
+    assert server.get(f"/tasks/{task}/result").json()["status"] == "succeeded"
+
+
+def test_several_pictures_are_a_batch():
+    reply = server.post("/img2img", {**BODY, "init_images": [START, "data:image/png;base64," + b64(png(colour=(1, 2, 3)))]}).json()
+    assert reply["status"] == "succeeded" and len(reply["ossUrl"]) == 2 and any("batch_size" in note for note in reply["x_notes"]), reply
+    same = server.post("/img2img", {**BODY, "init_images": [START, START], "batch_size": 2}).json()
+    assert same["status"] == "succeeded" and len(inputs(same["taskId"])) == 1, same
+    broken = START[:60] + "\r\n" + START[60:]
+    assert server.post("/img2img", {**BODY, "init_images": [broken]}).json()["status"] == "succeeded"
+
+
+def test_a1111():
+    reply = server.post("/sdapi/v1/img2img", {**WEBUI, "mask": MASK, "inpainting_mask_invert": False, "mask_blur": 4, "inpaint_full_res": False,
+                                              "resize_mode": 1, "inpainting_fill": 1, "sampler_index": "Euler a"})
+    answer = reply.json()
+    assert reply.status == 200 and is_png(decode_image(answer["images"][0])), reply
+    assert answer["parameters"]["init_images"] is None and answer["parameters"]["mask"] is None, answer["parameters"]
+    assert START not in json.dumps(answer["parameters"]) and "x_notes" not in answer, answer
+    echoed = server.post("/sdapi/v1/img2img", {**WEBUI, "mask": MASK, "include_init_images": True}).json()["parameters"]
+    assert echoed["init_images"] == [START] and echoed["mask"] == MASK
+    for missing in ({}, {"init_images": None}, {"init_images": []}):
+        gone = server.post("/sdapi/v1/img2img", {**{k: v for k, v in WEBUI.items() if k != "init_images"}, **missing})
+        assert gone.status == 404 and gone.json() == {"detail": "Init image not found"}, gone
+    corrected = server.post("/sdapi/v1/img2img", {**WEBUI, "override_settings": {"img2img_color_correction": True, "img2img_fix_steps": True}})
+    parameters = corrected.json()["parameters"]
+    assert parameters["img2img_color_correction"] is True and parameters["img2img_fix_steps"] is True, parameters
+
+
+def test_stored_pictures_by_name():
+    made = server.post("/txt2img", {key: value for key, value in BODY.items() if key != "init_images"}).json()
+    name = f"images/default/{made['taskId']}_1.png"
+    for spelling in (name, name.replace("images/", "image/", 1)):
+        reply = server.post("/img2img", {**BODY, "init_images": [spelling]}).json()
+        assert reply["status"] == "succeeded", reply
+        stored = (server.data_dir / "objects" / name).read_bytes()
+        assert [path.read_bytes() for path in inputs(reply["taskId"])] == [stored]
+    missing = server.post("/img2img", {**BODY, "init_images": ["images/default/nobody_1.png"]})
+    assert missing.status == 404 and "images/default/nobody_1.png" in missing.json()["message"], missing
+    for bad in ("inputs/x/y.png", "/etc/passwd.png", "images/../links.key.png", "../../x.png"):
+        refused = server.post("/img2img", {**BODY, "init_images": [bad]})
+        assert refused.status in (400, 404) and refused.json()["field"] == "init_images", (bad, refused)
+
+
+def test_bad_values_have_their_own_errors():
+    before = len(server.get("/tasks?limit=1000").json()["tasks"])
+    huge = png(8, 8)[:16] + struct.pack(">II", 9000, 9000) + png(8, 8)[24:]
+    many = [START] * 17
+    cases = [({"init_images": ["!!!!"]}, 400, "init_images", "no picture in base64"),
+             ({"init_images": [START, START[:-3]]}, 400, "init_images", "init_images[1]"),
+             ({"init_images": [b64(b"GIF89a" + b"x" * 40)]}, 422, "init_images", "not a usable picture"),
+             ({"init_images": [b64(b"")]}, 422, "init_images", "not a usable picture"),
+             ({"init_images": [b64(huge)]}, 413, "init_images", "9000"),
+             ({"init_images": ["https://example.org/a.png"]}, 400, "init_images", "fetches no pictures"),
+             ({"init_images": START}, 400, "init_images", "list"), ({"init_images": [5]}, 400, "init_images", "init_images[0]"),
+             ({"init_images": many}, 400, "init_images", "at most"), ({"init_images": []}, 400, "init_images", "at least one"),
+             ({"init_images": None}, 400, "init_images", "at least one"),
+             ({"mask": b64(png(32, 64))}, 400, "mask", "32x64"), ({"mask": "x"}, 400, "mask", "mask is no picture in base64"),
+             ({"mask": [MASK]}, 400, "mask", "text"), ({"denoising_strength": 1.5}, 400, "denoising_strength", "between 0 and 1"),
+             ({"resize_mode": 4}, 400, "resize_mode", "between 0 and 3"), ({"inpainting_fill": -1}, 400, "inpainting_fill", "between 0 and 3"),
+             ({"mask_blur": 65}, 400, "mask_blur", "between 0 and 64")]
+    for changes, status, field, words in cases:
+        reply = server.post("/img2img", {**BODY, **changes})
+        error = reply.json()
+        assert reply.status == status and error["field"] == field and words in error["message"], (str(changes)[:200], reply)
+    assert server.post("/sdapi/v1/img2img", {**WEBUI, "init_images": ["!!!!"]}).status == 422
+    # The header passes, the pixels do not: a failed task that says which picture it was.
+    cut = server.post("/img2img", {**BODY, "init_images": [b64(png()[:60])]}).json()
+    assert cut["status"] == "failed" and cut["code"] == "unusable_file" and "init_images" in cut["message"], cut
+    assert len(server.get("/tasks?limit=1000").json()["tasks"]) == before + 1
+
+
+def test_the_same_id_again():
+    headers = {"taskId": "Picture-1", "Request-Type": "async"}
+    first = server.post("/img2img", BODY, headers=headers)
+    kept = inputs("Picture-1")
+    assert first.status == 200 and len(kept) == 1
+    assert server.post("/img2img", BODY, headers=headers).json()["taskId"] == "Picture-1"
+    other = server.post("/img2img", {**BODY, "init_images": [b64(png(colour=(0, 9, 0)))]}, headers=headers)
+    assert other.status == 409 and inputs("Picture-1") == kept, other
+    server.wait(lambda: ended("Picture-1"), "the task")
+
+
+def test_pictures_are_nowhere_else():
+    database = b"".join(path.read_bytes() for path in server.data_dir.glob("serigraph.db*"))
+    assert START[:60].encode() not in database and START[:60] not in server.log
+    assert b"sha256 " in database
+
+
+def test_pictures_survive_kill_9_of_server_and_engine():
+    task = server.post("/img2img", {**BODY, "steps": 100, "n_iter": 10}, headers={"Request-Type": "async"}).json()["taskId"]
+    server.wait(lambda: server.get(f"/tasks/{task}/progress").json()["status"] == "running", "the start")
+    children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    engines = [int(pid) for path in children.parents[1].glob("*/children") for pid in path.read_text().split()]
+    assert engines, "no engine process was found"
+    for pid in engines:
+        os.kill(pid, signal.SIGKILL)
+    server.wait(lambda: server.get(f"/tasks/{task}/progress").json()["state"]["sampling_step"] > 0, "the second attempt")
+    server.process.kill()
+    server.process.wait()
+    # What a crash between picture and commit leaves behind.
+    orphan = server.data_dir / "objects" / "inputs" / "nobody"
+    orphan.mkdir()
+    (orphan / "0123.png").write_bytes(png())
+    server.start()
+    assert not orphan.exists() and len(inputs(task)) == 1
+    server.wait(lambda: server.get(f"/tasks/{task}/progress").json()["status"] == "running", "the third attempt")
+    server.post(f"/tasks/{task}/cancellation")
+    server.wait(lambda: ended(task), "the cancellation")
+
+
+def test_a_picture_that_has_gone_fails_the_task():
+    slow = server.post("/txt2img", {**{k: v for k, v in BODY.items() if k != "init_images"}, "steps": 100, "n_iter": 10},
+                       headers={"Request-Type": "async"}).json()["taskId"]
+    task = server.post("/img2img", BODY, headers={"Request-Type": "async"}).json()["taskId"]
+    for path in inputs(task):
+        path.unlink()
+    server.post(f"/tasks/{slow}/cancellation")
+    server.wait(lambda: ended(task), "the task")
+    result = server.get(f"/tasks/{task}/result").json()
+    assert result["status"] == "failed" and result["code"] == "not_found" and "start picture" in result["message"], result
+
+
+def test_hires_fix():
+    body = {key: value for key, value in BODY.items() if key != "init_images"}
+    reply = server.post("/txt2img", {**body, "enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Lanczos", "denoising_strength": 0.6}).json()
+    picture = server.get(reply["ossUrl"][0]).body
+    assert picture[16:24] == struct.pack(">II", 96, 96), reply
+    infotext = server.get(f"/tasks/{reply['taskId']}/result").json()["info"]["infotexts"][0]
+    assert "Denoising strength: 0.6" in infotext and "Hires upscale: 1.5" in infotext and "Hires upscaler: Lanczos" in infotext, infotext
+    latent = [mode["name"] for mode in server.get("/sdapi/v1/latent-upscale-modes").json()]
+    assert latent == ["Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)"]
+    assert [upscaler["name"] for upscaler in server.get("/sdapi/v1/upscalers").json()] == ["None", "Lanczos", "Nearest"]
+    large = server.post("/txt2img", {**body, "enable_hr": True, "hr_scale": 4, "width": 1024})
+    assert large.status == 400 and large.json()["field"] == "hr_scale", large
+    unknown = server.post("/txt2img", {**body, "enable_hr": True, "hr_upscaler": "Magic"})
+    assert unknown.status == 400 and unknown.json()["field"] == "hr_upscaler", unknown
+
+
+if __name__ == "__main__":
+    with Server("--max-steps", "100", step_ms=10) as server:
+        run_cases([value for name, value in list(globals().items()) if name.startswith("test_")])

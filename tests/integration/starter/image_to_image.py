@@ -1,0 +1,134 @@
+"""Image-to-image, inpainting and hires fix with the starter model, over HTTP and through the engine that computes."""
+import base64
+import io
+import json
+import pathlib
+import sys
+
+import numpy
+from PIL import Image, ImageDraw
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from serigraphd import BIN, Server, decode_image, run_cases  # noqa: E402
+
+PROMPT = {"prompt": "a red star on a blue background", "cfg_scale": 5, "seed": 4, "steps": 6, "width": 64, "height": 64, "sampler_name": "Euler"}
+
+
+class RealServer(Server):
+    """The same with the engine that computes and the starter model."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.command = [str(BIN / "serigraphd"), "serve", "--data-dir", str(self.data_dir), "--port", "0",
+                        "--models", str(ROOT / "resources" / "starter"), "--engine-arg=--threads", "--engine-arg=1"]
+
+
+def b64(image):
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def post(path, **body):
+    reply = server.post(f"/sdapi/v1/{path}", {**PROMPT, **body}, timeout=300)
+    assert reply.status == 200, reply
+    answer = reply.json()
+    return [Image.open(io.BytesIO(decode_image(image))) for image in answer["images"]], json.loads(answer["info"])
+
+
+def difference(a, b):
+    return numpy.abs(numpy.asarray(a, int) - numpy.asarray(b, int))
+
+
+def start(size=(64, 64)):
+    """Slopes and noise, so that no pixel comes right by chance."""
+    noise = numpy.random.default_rng(5).integers(0, 60, (size[1], size[0], 3))
+    y, x = numpy.mgrid[:size[1], :size[0]]
+    return Image.fromarray((numpy.stack([x * 2, y * 2, x + y], -1) % 196 + noise).astype("uint8"))
+
+
+def mask(box, size=(64, 64)):
+    image = Image.new("L", size)
+    ImageDraw.Draw(image).rectangle(box, fill=255)
+    return image
+
+
+def test_strength_moves_away_from_the_picture():
+    near = {s: post("img2img", init_images=[b64(start())], denoising_strength=s)[0][0] for s in (0, 0.3, 0.9)}
+    distances = [difference(near[s], start()).mean() for s in (0, 0.3, 0.9)]
+    assert distances[0] < distances[1] < distances[2], distances
+    again = post("img2img", init_images=[b64(start())], denoising_strength=0.3)[0][0]
+    assert again.tobytes() == near[0.3].tobytes(), "the same request drew another picture"
+
+
+def test_the_unmasked_part_stays_to_the_byte():
+    for more in ({"inpaint_full_res": False}, {"inpaint_full_res": True, "inpaint_full_res_padding": 8}, {"inpainting_fill": 2},
+                 {"img2img_color_correction": True, "inpaint_full_res": False}):
+        for blur in (0, 2):
+            pictures, info = post("img2img", init_images=[b64(start())], mask=b64(mask((20, 24, 43, 47))), denoising_strength=0.9,
+                                  mask_blur=blur, **more)
+            away = difference(pictures[0], start()).max(-1)
+            rim = blur * 3 + 1
+            inside = numpy.zeros((64, 64), bool)
+            inside[24 - rim:48 + rim, 20 - rim:44 + rim] = True
+            assert away[~inside].max() == 0, (more, blur, away[~inside].max())
+            assert away[28:44, 24:40].mean() > 5, (more, blur)
+            assert f"Mask blur: {blur}" in info["infotexts"][0], info["infotexts"]
+
+
+def test_inverted_and_empty_masks():
+    pictures, _ = post("img2img", init_images=[b64(start())], mask=b64(mask((20, 24, 43, 47))), inpainting_mask_invert=1, mask_blur=0,
+                       inpaint_full_res=False, denoising_strength=0.9)
+    away = difference(pictures[0], start()).max(-1)
+    assert away[24:48, 20:44].max() == 0 and away[:20].mean() > 5
+    plain, _ = post("img2img", init_images=[b64(start())], denoising_strength=0.5)
+    empty, _ = post("img2img", init_images=[b64(start())], denoising_strength=0.5, mask=b64(Image.new("L", (64, 64))), inpainting_fill=1)
+    assert plain[0].tobytes() == empty[0].tobytes(), "an empty mask is no mask"
+
+
+def test_only_masked_keeps_the_size_of_the_picture():
+    large = start((200, 136))
+    pictures, _ = post("img2img", init_images=[b64(large)], mask=b64(mask((90, 40, 120, 80), large.size)), mask_blur=0, denoising_strength=0.8,
+                       inpaint_full_res=True, inpaint_full_res_padding=16)
+    assert pictures[0].size == (200, 136)
+    away = difference(pictures[0], large).max(-1)
+    away[40:81, 90:121] = 0
+    assert away.max() == 0
+
+
+def test_shapes_and_transparency():
+    for resize_mode in range(4):
+        pictures, _ = post("img2img", init_images=[b64(start((96, 48)))], resize_mode=resize_mode, denoising_strength=0.2, steps=3)
+        assert pictures[0].size == (64, 64), resize_mode
+    clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    white, _ = post("img2img", init_images=[b64(Image.new("RGB", (64, 64), "white"))], denoising_strength=0.2, steps=3)
+    flattened, _ = post("img2img", init_images=[b64(clear)], denoising_strength=0.2, steps=3)
+    assert white[0].tobytes() == flattened[0].tobytes()
+
+
+def test_batches():
+    both, info = post("img2img", init_images=[b64(start()), b64(start().rotate(90))], denoising_strength=0.4, n_iter=2)
+    assert len(both) == 4 and info["all_seeds"] == [4, 5, 6, 7]
+    alone, _ = post("img2img", init_images=[b64(start().rotate(90))], denoising_strength=0.4, seed=7)
+    # Mathematically the same picture; a batch of two adds up in another order.
+    assert difference(both[3], alone[0]).max() <= 1
+
+
+def test_hires_fix():
+    for upscaler, size in (("Latent", (96, 96)), ("Lanczos", (96, 96)), ("Latent (nearest-exact)", (96, 96))):
+        pictures, info = post("txt2img", enable_hr=True, hr_scale=1.5, hr_upscaler=upscaler, denoising_strength=0.6, hr_second_pass_steps=3)
+        assert pictures[0].size == size, (upscaler, pictures[0].size)
+        assert f"Hires upscaler: {upscaler}" in info["infotexts"][0] and "Hires steps: 3" in info["infotexts"][0], info
+    cut, _ = post("txt2img", enable_hr=True, hr_resize_x=96, hr_resize_y=64, hr_sampler_name="DDIM", hr_upscaler="None", denoising_strength=0.5)
+    assert cut[0].size == (96, 64)
+    small, _ = post("txt2img")
+    kept, _ = post("txt2img", enable_hr=True, hr_scale=1.5, hr_upscaler="Lanczos", denoising_strength=0)
+    lanczos = small[0].resize((96, 96), Image.LANCZOS)
+    # Through the autoencoder and back, so near, not equal.
+    assert difference(kept[0], lanczos).mean() < 12, difference(kept[0], lanczos).mean()
+
+
+if __name__ == "__main__":
+    with RealServer(ready_s=120) as server:
+        run_cases([value for name, value in list(globals().items()) if name.startswith("test_")])
