@@ -62,6 +62,7 @@ Json rowJson(const ParamSpec &spec)
     row["unit"] = spec.unit;
     row["choices"] = spec.choices;
     row["infotextKey"] = spec.infotextKey;
+    row["option"] = spec.option;
     return row;
 }
 
