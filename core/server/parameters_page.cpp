@@ -74,6 +74,7 @@ Json rowJson(const ParamSpec &spec)
     row["choices"] = spec.choices;
     row["infotextKey"] = spec.infotextKey;
     row["infotextValues"] = spec.infotextValues;
+    row["option"] = spec.option;
     return row;
 }
 

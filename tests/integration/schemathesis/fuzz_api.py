@@ -2,6 +2,7 @@
 third of the answers are successes. The seed is fixed."""
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def run(server, folder, mode, phases):
     command = [str(pathlib.Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json", "--checks", CHECKS, "--seed", "20261122",
                "--mode", mode, "--phases", phases, "--max-examples", EXAMPLES, "--continue-on-failure", "--no-shrink", "--suppress-health-check",
                "all", "--generation-database", "none", "--request-timeout", "60", "--report", "har", "--report-har-path", str(report)]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280)
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280,
+                          env=os.environ | {"SCHEMATHESIS_HOOKS": str(pathlib.Path(__file__).with_name("fresh_ids.py"))})
     print(done.stdout[-5000:])
     assert done.returncode == 0, "schemathesis found failures"
     return json.loads(report.read_text())["log"]["entries"]

@@ -64,7 +64,7 @@ void InfotextTest::theWholeText()
     QCOMPARE(infotext({made, table(), "starter", "0123456789", 6, 1, "Karras", "v9"}),
              std::string("a (red:1.3) star,\n8k\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: "
                          "Karras, CFG scale: 7.0, "
-                         "Seed: 6, Size: 128x192, Model hash: 0123456789, Model: starter, Version: v9"));
+                         "Seed: 6, Size: 128x192, Model hash: 0123456789, Model: starter, RNG: CPU, Version: v9"));
 }
 
 void InfotextTest::emptyParts()
@@ -74,7 +74,8 @@ void InfotextTest::emptyParts()
     const InfotextFacts more{made, table(), "", "", 1, 1, "", "v", {{"Template", "a {b|c}, d"}}};
     QVERIFY(infotext(more).ends_with(", Template: \"a {b|c}, d\", Version: v"));
     QCOMPARE(parseInfotext(infotext(more), table())->value("Template"), std::string_view("a {b|c}, d"));
-    QVERIFY(text.starts_with("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Version: Serigraph "));
+    QVERIFY(text.starts_with(
+        "Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, RNG: CPU, Version: Serigraph "));
     const ParamValues negative = values({{"negative_prompt", "n"}});
     QVERIFY(infotext({negative, table(), "", "", 1, 1, "", ""}).starts_with("Negative prompt: n\nSteps: "));
 }
@@ -86,7 +87,7 @@ void InfotextTest::variationsAndExtras()
         lastLine(infotext({made, table(), "m", "", 1, 77, "Automatic", "v"})),
         std::string(
             "Steps: 50, Sampler: Euler, Schedule type: Automatic, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, "
-            "Variation seed: 77, Variation seed strength: 0.25, Eta: 0.5, Version: v"));
+            "Variation seed: 77, Variation seed strength: 0.25, RNG: CPU, Eta: 0.5, Version: v"));
 }
 
 void InfotextTest::quoting_data()
@@ -153,9 +154,9 @@ void InfotextTest::aNewRowIsWritten()
               .infotextKey = "Twice"});
     const ParamValues made = parseParams({{"layer_skip", 2}, {"tint", "red, blue"}, {"twice", true}}, more)->values;
     const std::string text = infotext({made, more, "m", "", 1, 1, "", "v"});
-    QCOMPARE(text,
-             std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, Token merging ratio: 2, "
-                         "Tint: \"red, blue\", Twice: True, Version: v"));
+    QCOMPARE(text, std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, "
+                               "Token merging ratio: 2, RNG: CPU, "
+                               "Tint: \"red, blue\", Twice: True, Version: v"));
     const Expected<ParsedInfotext> parsed = parseInfotext(text, more);
     QVERIFY(parsed->params["layer_skip"] == 2 && parsed->params["tint"] == "red, blue" &&
             parsed->params["twice"] == true);
