@@ -79,7 +79,8 @@ void TaskSink::image(std::int64_t index, Image picture)
                                  .seed = request.imageSeed(index),
                                  .subseed = request.imageSubseed(index),
                                  .scheduleLabel = scheduleLabel(request),
-                                 .version = {}});
+                                 .version = {},
+                                 .extras = m_facts});
     Json json = event("image", m_id);
     json["index"] = index;
     json["seed"] = request.imageSeed(index);

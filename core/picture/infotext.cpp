@@ -80,6 +80,8 @@ public:
     {
         for (const std::string_view key : kFixedKeys)
             fixed(key);
+        for (const auto &[key, value] : m_facts.extras)
+            if (!isFixed(key)) pair(key, value);
         for (const ParamSpec &spec : m_facts.table.specs())
             if (!spec.infotextKey.empty() && !isFixed(spec.infotextKey)) row(spec, false);
         pair("Version", m_facts.version.empty() ? std::string("Serigraph ").append(version()) : m_facts.version);
@@ -110,6 +112,8 @@ private:
         if (key == "Model hash") return unlessEmpty(key, m_facts.modelHash);
         if (key == "Model") return unlessEmpty(key, m_facts.modelName);
         if (key == "Size") return size();
+        for (const auto &[extra, value] : m_facts.extras)
+            if (extra == key) return pair(key, value);
         if (key == "Variation seed" || key == "Variation seed strength") return variation(key);
         const bool always = key == "Steps" || key == "Sampler" || key == "CFG scale";
         for (const ParamSpec &spec : m_facts.table.specs())

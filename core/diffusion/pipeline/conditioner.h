@@ -18,6 +18,9 @@ public:
     /// Errors  throws Failure: those of chunkPrompt; UnusableFile when the text encoder is not made for CLIP's tokens.
     torch::Tensor embed(Checkpoint &checkpoint, const std::string &prompt);
 
+    /// The text encoder's weights have changed.
+    void forget() { m_recent.clear(); }
+
 private:
     struct Entry {
         std::string prompt;
