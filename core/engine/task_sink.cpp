@@ -85,6 +85,9 @@ void TaskSink::image(std::int64_t index, Image picture)
     ParamValues values = m_message.values;
     values.set("prompt", prompts.prompt);
     values.set("negative_prompt", prompts.negative);
+    std::vector<std::pair<std::string, std::string>> extras = m_facts;
+    for (auto &pair : templates(m_message))
+        extras.push_back(std::move(pair));
     std::string text = infotext({.values = values,
                                  .table = ParamTable::textToImage(),
                                  .modelName = m_message.model.name,
@@ -93,7 +96,7 @@ void TaskSink::image(std::int64_t index, Image picture)
                                  .subseed = request.imageSubseed(index),
                                  .scheduleLabel = scheduleLabel(request),
                                  .version = {},
-                                 .extras = templates(m_message)});
+                                 .extras = std::move(extras)});
     Json json = event("image", m_id);
     json["index"] = index;
     json["seed"] = request.imageSeed(index);

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/engine/torch/companions.h"
 #include "core/modelfile/model_kind.h"
 
 #include <ATen/Context.h>
@@ -108,7 +109,9 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
 {
     Expected<void> made = guarded([&] {
         ModelStore::Resident &resident = m_store.get(model.path, stop);
-        textToImage(*resident.checkpoint, resident.conditioner, request, sink, stop);
+        const GenerationRequest plain = useCompanions(resident, model, request, sink, stop);
+        m_store.publish();
+        textToImage(*resident.checkpoint, resident.conditioner, plain, sink, stop);
     });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();
     return made;
