@@ -256,7 +256,7 @@ void Agent::Private::handle(Frame &frame)
         Q_EMIT q->imageArrived(id, frame);
     } else if (type == "done") {
         finishRun();
-        Q_EMIT q->finished(id);
+        Q_EMIT q->finished(id, frame.header);
     } else if (type == "error") {
         finishRun();
         Q_EMIT q->refused(id, Error{errorFromName(field(frame.header, "code")), field(frame.header, "message"),

@@ -59,7 +59,8 @@ Q_SIGNALS:
     void progressed(const std::string &run, const sg::Json &event);
     void previewed(const std::string &run, const sg::Frame &frame);
     void imageArrived(const std::string &run, const sg::Frame &frame);
-    void finished(const std::string &run);
+    /// `done` is the event, with the engine's warnings.
+    void finished(const std::string &run, const sg::Json &done);
     void refused(const std::string &run, const sg::Error &error);  ///< the engine's own error event; the engine lives
     /// Paths of the models that the engine holds: after each run, and none when it has gone.
     void modelsReported(const std::vector<std::string> &paths);

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/control/task_inputs.h"
+#include "core/models/model_companions.h"
 #include "core/models/model_library.h"
 
 #include <QDateTime>
@@ -31,6 +32,31 @@ T integerOf(const Json &header, const char *key, T otherwise)
 {
     const auto it = header.find(key);
     return it != header.end() && it->is_number_integer() ? it->get<T>() : otherwise;
+}
+
+std::vector<std::string> textsOf(const Json &header, const char *key)
+{
+    std::vector<std::string> texts;
+    if (const auto it = header.find(key); it != header.end() && it->is_array())
+        for (const Json &text : *it)
+            if (text.is_string()) texts.push_back(text.get<std::string>());
+    return texts;
+}
+
+/// What the task's texts may ask for beside the checkpoint.
+CompanionQuery companionsOf(const TaskRecord &task)
+{
+    CompanionQuery query;
+    // A1111's clients name the VAE among the settings of one request.
+    if (const auto overrides = task.body.find("override_settings");
+        overrides != task.body.end() && overrides->is_object())
+        if (const auto vae = overrides->find("sd_vae"); vae != overrides->end() && vae->is_string())
+            query.vae = vae->get<std::string>();
+    for (const auto &[key, value] : task.params.items()) {
+        if (value.is_string() && key.find("prompt") != std::string::npos)
+            query.texts.push_back(value.get<std::string>());
+    }
+    return query;
 }
 
 }  // namespace
@@ -66,8 +92,11 @@ Scheduler::Scheduler(Parts parts, AgentConfig agent, int maxAttempts, QObject *p
     connect(&m_agent, &Agent::imageArrived, this, [this](const std::string &run, const Frame &frame) {
         if (isCurrent(run)) storeImage(frame);
     });
-    connect(&m_agent, &Agent::finished, this, [this](const std::string &run) {
-        if (isCurrent(run)) runFinished();
+    connect(&m_agent, &Agent::finished, this, [this](const std::string &run, const Json &done) {
+        if (!isCurrent(run)) return;
+        for (std::string &warning : textsOf(done, "warnings"))
+            m_run->warnings.push_back(std::move(warning));
+        runFinished();
     });
     connect(&m_agent, &Agent::refused, this, [this](const std::string &run, const Error &error) {
         if (isCurrent(run)) runRefused(error);
@@ -226,6 +255,10 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
     m_parts.library.setBusy(true);
     Json named{{"path", model.path}, {"name", model.name}};
     if (!model.sha256.empty()) named["hash"] = model.sha256;
+    const CompanionQuery query = companionsOf(m_run->task);
+    named.update(modelCompanions(m_parts.library.models(), model, query));
+    if (query.namesVae() && !named.contains("vae"))
+        m_run->warnings.push_back("there is no VAE named \"" + query.vae + "\": the checkpoint's own was used");
     m_agent.generate(m_run->id, named, m_run->task.params, *pictures);
 }
 
@@ -320,7 +353,7 @@ void Scheduler::commitOutcome()
         std::vector<TaskImage> images;
         for (const auto &image : m_run->images)
             images.push_back(*image);
-        stored = m_parts.queue.succeed(id, images);
+        stored = m_parts.queue.succeed(id, images, m_run->warnings);
     } else if (outcome.state == TaskState::Waiting) {
         stored = m_parts.queue.release(id, outcome.charged);
     } else {

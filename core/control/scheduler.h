@@ -64,6 +64,7 @@ private:
         TaskRecord task;
         std::string id;
         std::vector<std::optional<TaskImage>> images;
+        std::vector<std::string> warnings = {};
         bool cancelRequested = false;
         std::optional<Outcome> outcome;
     };

@@ -150,7 +150,8 @@ Expected<TaskQueue::Insertion> TaskQueue::insertOne(const NewTask &task, int alr
         if (query->next()) {
             if (query->value(0).toString() != hash)
                 return fail(ErrorCode::Conflict, "a task with this id and another body is there already", "taskId");
-            // Also puts back a waiting task whose first submission was committed although it was answered with an error.
+            // Also puts back a waiting task whose first submission was committed although it was answered with an
+            // error.
             Expected<TaskRecord> record = refresh(task.id);
             if (!record) return Unexpected{record.error()};
             return Insertion{std::move(*record), false};
@@ -245,16 +246,21 @@ Expected<TaskRecord> TaskQueue::release(const std::string &id, bool charged)
     return refresh(id);
 }
 
-Expected<TaskRecord> TaskQueue::succeed(const std::string &id, const std::vector<TaskImage> &images)
+Expected<TaskRecord> TaskQueue::succeed(const std::string &id, const std::vector<TaskImage> &images,
+                                        const std::vector<std::string> &warnings)
 {
+    const Expected<TaskRecord> before = find(id);
+    if (!before) return Unexpected{before.error()};
+    std::vector<std::string> notes = before->notes;
+    notes.insert(notes.end(), warnings.begin(), warnings.end());
     Json stored = Json::array();
     for (const TaskImage &image : images)
         stored.push_back(
             {{"path", image.path}, {"infotext", image.infotext}, {"seed", image.seed}, {"subseed", image.subseed}});
     Expected<Transaction> transaction = Transaction::begin(m_database);
     if (!transaction) return Unexpected{transaction.error()};
-    const Expected<void> moved =
-        move(id, TaskState::Running, TaskState::Succeeded, "ended_ms = ?", {qlonglong{nowMs()}});
+    const Expected<void> moved = move(id, TaskState::Running, TaskState::Succeeded, "ended_ms = ?, notes = ?",
+                                      {qlonglong{nowMs()}, text(dumpJson(Json(notes)))});
     if (!moved) return Unexpected{moved.error()};
     const Expected<int> row = m_database.change(
         "INSERT INTO results (task, images) SELECT seq, ? FROM tasks WHERE id = ?", {text(dumpJson(stored)), text(id)});

@@ -52,7 +52,8 @@ public:
     /// running -> waiting; `charged` counts the engine's death.
     Expected<TaskRecord> release(const std::string &id, bool charged);
     /// running -> succeeded, together with its result row.
-    Expected<TaskRecord> succeed(const std::string &id, const std::vector<TaskImage> &images);
+    Expected<TaskRecord> succeed(const std::string &id, const std::vector<TaskImage> &images,
+                                 const std::vector<std::string> &warnings = {});
     /// waiting or running -> failed or cancelled; `charged` as in release().
     Expected<TaskRecord> end(const std::string &id, TaskState from, TaskState to, const Error &error,
                              bool charged = false);

@@ -12,11 +12,20 @@
 
 namespace sg::engine {
 
+/// A LoRA, an embedding or a VAE that a request may use, under a name that its prompt may say.
+struct NamedFile {
+    std::string name;
+    std::string path;
+    std::string hash;  ///< may be empty
+};
+
 /// The checkpoint that a request names: the path is what counts, name and hash go into the infotext.
 struct ModelRef {
     std::string path;
     std::string name;
     std::string hash;
+    std::vector<NamedFile> loras = {}, embeddings = {};
+    std::optional<NamedFile> vae = {};
 };
 
 struct LoadReport {

@@ -20,7 +20,8 @@ std::filesystem::path findModule()
 void prepareEnvironment()
 {
     setenv("THP_MEM_ALLOC_ENABLE", "1", 0);  // big tensors in huge pages: fresh 4 KiB pages are slow
-    // Threads that wait for the others sleep instead of spinning: on a busy machine spinning made a step ten times slower.
+    // Threads that wait for the others sleep instead of spinning: on a busy machine spinning made a step ten times
+    // slower.
     setenv("OMP_WAIT_POLICY", "passive", 0);
 }
 

@@ -277,6 +277,7 @@ Json EngineServer::runGenerate(Job &job)
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());
     Json json = event("done", job.id);
+    if (!sink.warnings().empty()) json["warnings"] = sink.warnings();
     json["images"] = sink.images();
     json["seconds"] = sink.seconds();
     return json;

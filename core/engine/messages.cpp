@@ -143,6 +143,49 @@ Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamVa
     return files;
 }
 
+// {name, path, hash} of a model's companion.
+Expected<NamedFile> parseFile(const Json &json, const std::string &subject)
+{
+    if (!json.is_object()) return fail(ErrorCode::InvalidArgument, subject + " must be an object", subject);
+    Expected<std::string> name = textField(json, "name", subject + ".name", true);
+    Expected<std::string> path = textField(json, "path", subject + ".path", true);
+    Expected<std::string> hash = textField(json, "hash", subject + ".hash", false);
+    for (const auto *text : {&name, &path, &hash})
+        if (!*text) return Unexpected{text->error()};
+    return NamedFile{std::move(*name), std::move(*path), std::move(*hash)};
+}
+
+Expected<std::vector<NamedFile>> parseFiles(const Json &model, const char *key)
+{
+    std::vector<NamedFile> files;
+    const auto it = model.find(key);
+    if (it == model.end() || it->is_null()) return files;
+    const std::string subject = std::string("model.") + key;
+    if (!it->is_array()) return fail(ErrorCode::InvalidArgument, subject + " must be a list", subject);
+    for (const Json &one : *it) {
+        Expected<NamedFile> file = parseFile(one, subject);
+        if (!file) return Unexpected{file.error()};
+        files.push_back(std::move(*file));
+    }
+    return files;
+}
+
+Expected<void> parseCompanions(const Json &json, ModelRef &model)
+{
+    Expected<std::vector<NamedFile>> loras = parseFiles(json, "loras");
+    if (!loras) return Unexpected{loras.error()};
+    Expected<std::vector<NamedFile>> embeddings = parseFiles(json, "embeddings");
+    if (!embeddings) return Unexpected{embeddings.error()};
+    model.loras = std::move(*loras);
+    model.embeddings = std::move(*embeddings);
+    const auto vae = json.find("vae");
+    if (vae == json.end() || vae->is_null()) return {};
+    Expected<NamedFile> file = parseFile(*vae, "model.vae");
+    if (!file) return Unexpected{file.error()};
+    model.vae = std::move(*file);
+    return {};
+}
+
 }  // namespace
 
 Expected<ModelRef> parseModel(const Json &header)
@@ -163,6 +206,7 @@ Expected<ModelRef> parseModel(const Json &header)
         *field.value = std::move(*text);
     }
     if (model.path.empty()) return fail(ErrorCode::InvalidArgument, "model.path must not be empty", "model.path");
+    if (Expected<void> companions = parseCompanions(*it, model); !companions) return Unexpected{companions.error()};
     return model;
 }
 

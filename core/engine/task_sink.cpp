@@ -90,6 +90,9 @@ void TaskSink::image(std::int64_t index, Image picture)
         if (!values.get<std::string>("hr_prompt").empty()) values.set("hr_prompt", larger.prompt);
         if (!values.get<std::string>("hr_negative_prompt").empty()) values.set("hr_negative_prompt", larger.negative);
     }
+    std::vector<std::pair<std::string, std::string>> extras = m_facts;
+    for (auto &pair : templates(m_message))
+        extras.push_back(std::move(pair));
     std::string text = infotext({.values = values,
                                  .table = ParamTable::standard(),
                                  .modelName = m_message.model.name,
@@ -98,7 +101,7 @@ void TaskSink::image(std::int64_t index, Image picture)
                                  .subseed = request.imageSubseed(index),
                                  .scheduleLabel = scheduleLabel(request),
                                  .version = {},
-                                 .extras = templates(m_message)});
+                                 .extras = std::move(extras)});
     Json json = event("image", m_id);
     json["index"] = index;
     json["seed"] = request.imageSeed(index);

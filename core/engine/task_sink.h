@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace sg::engine {
 
@@ -18,7 +20,10 @@ public:
     bool previewDue() override;
     void preview(std::int64_t step, std::int64_t image, Image picture) override;
     void image(std::int64_t index, Image picture) override;
+    void warning(std::string text) override { m_warnings.push_back(std::move(text)); }
+    void fact(std::string key, std::string value) override { m_facts.emplace_back(std::move(key), std::move(value)); }
 
+    const std::vector<std::string> &warnings() const { return m_warnings; }
     std::int64_t images() const { return m_images; }
     double seconds() const;
 
@@ -34,6 +39,8 @@ private:
     double m_secondsPerStep = 0;  // smoothed
     bool m_firstStep = true;
     std::int64_t m_images = 0;
+    std::vector<std::string> m_warnings;
+    std::vector<std::pair<std::string, std::string>> m_facts;
 };
 
 }  // namespace sg::engine

@@ -15,9 +15,12 @@ QString text(const std::string &value)
 
 Json toJson(const ModelRecord &record)
 {
-    return {{"type", record.type},         {"family", record.family},      {"status", record.status},
-            {"reason", record.reason},     {"title", record.title},        {"description", record.description},
-            {"width", record.nativeWidth}, {"height", record.nativeHeight}};
+    return {{"type", record.type},         {"family", record.family},
+            {"status", record.status},     {"reason", record.reason},
+            {"title", record.title},       {"description", record.description},
+            {"width", record.nativeWidth}, {"height", record.nativeHeight},
+            {"alias", record.alias},       {"contentHash", record.contentHash},
+            {"vectors", record.vectors},   {"vectorWidth", record.vectorWidth}};
 }
 
 ModelRecord fromJson(const Json &json)
@@ -37,6 +40,10 @@ ModelRecord fromJson(const Json &json)
     record.reason = textOf("reason");
     record.title = textOf("title");
     record.description = textOf("description");
+    record.vectors = numberOf("vectors");
+    record.vectorWidth = numberOf("vectorWidth");
+    record.alias = textOf("alias");
+    record.contentHash = textOf("contentHash");
     record.nativeWidth = numberOf("width");
     record.nativeHeight = numberOf("height");
     return record;

@@ -10,6 +10,10 @@
 namespace sg {
 namespace {
 
+constexpr std::size_t kMostAlias = 255;
+constexpr std::int64_t kMostVectors = 10'000;
+constexpr std::int64_t kMostWidth = 1'000'000;
+
 std::string typeName(ModelKind kind)
 {
     switch (kind) {
@@ -40,6 +44,23 @@ int nativeSide(BaseFamily family)
     if (family == BaseFamily::Sd1) return 512;
     if (family == BaseFamily::Sdxl) return 1024;
     return 0;
+}
+
+/// A SHA-256 in hexadecimal; anything else is nothing.
+std::string hashOrNothing(std::string_view text)
+{
+    const bool hash = text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    return hash ? std::string(text) : std::string();
+}
+
+/// How many vectors an embedding stands for, and how wide they are.
+void readVectors(const TensorIndex &index, ModelRecord &record)
+{
+    for (const auto &[name, tensor] : index.tensors()) {
+        if (tensor.shape.size() != 2 || tensor.shape[0] > kMostVectors || tensor.shape[1] > kMostWidth) continue;
+        record.vectors = static_cast<int>(tensor.shape[0]);
+        record.vectorWidth = static_cast<int>(tensor.shape[1]);
+    }
 }
 
 ModelRecord unusable(ModelRecord record, std::string reason)
@@ -79,6 +100,11 @@ ModelRecord readModelRecord(const std::string &path)
     record.reason = description.reason;
     record.title = index->meta("modelspec.title");
     record.description = index->meta("modelspec.description");
+    if (description.kind == ModelKind::Embedding) readVectors(*index, record);
+    if (description.kind == ModelKind::Lora) {
+        record.alias = index->meta("ss_output_name").substr(0, kMostAlias);
+        record.contentHash = hashOrNothing(index->meta("sshs_model_hash"));
+    }
     std::tie(record.nativeWidth, record.nativeHeight) = parseResolution(index->meta("modelspec.resolution"));
     if (record.nativeWidth == 0) record.nativeWidth = record.nativeHeight = nativeSide(description.family);
     if (description.kind == ModelKind::Unknown)

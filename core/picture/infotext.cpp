@@ -81,13 +81,13 @@ public:
     {
         for (const std::string_view key : kFixedKeys)
             fixed(key);
+        for (const auto &[key, value] : m_facts.extras)
+            if (!isFixed(key)) pair(key, value);
         for (const ParamSpec &spec : m_facts.table.specs()) {
             if (spec.infotextKey.empty() || isFixed(spec.infotextKey)) continue;
             if (spec.key == "hr_scale" && applies(spec) && hiresResize()) continue;
             row(spec, false);
         }
-        for (const auto &[key, value] : m_facts.extras)
-            pair(key, value);
         pair("Version", m_facts.version.empty() ? std::string("Serigraph ").append(version()) : m_facts.version);
         return std::move(m_line);
     }
@@ -139,6 +139,8 @@ private:
         if (key == "Model") return unlessEmpty(key, m_facts.modelName);
         if (key == "Size") return size(key, "width", "height");
         if (key == "Seed resize from") return resizedSeed(key);
+        for (const auto &[extra, value] : m_facts.extras)
+            if (extra == key) return pair(key, value);
         if (key == "Variation seed" || key == "Variation seed strength") return variation(key);
         const bool always = key == "Steps" || key == "Sampler" || key == "CFG scale" || key == "RNG";
         for (const ParamSpec &spec : m_facts.table.specs())

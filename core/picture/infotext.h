@@ -28,7 +28,8 @@ struct InfotextFacts {
     std::int64_t subseed = 0;
     std::string scheduleLabel;  ///< what was computed (effectiveSchedule); empty: not written
     std::string version;        ///< empty: "Serigraph" and the product's version
-    std::vector<std::pair<std::string, std::string>> extras = {};  ///< before Version, in this order; none is empty
+    /// Keys that no row has, with values: "Lora hashes", "TI hashes", "VAE", …; those of a fixed place go there.
+    std::vector<std::pair<std::string, std::string>> extras = {};
 };
 
 /// A1111's text: prompt, "Negative prompt: …", then one line of pairs, its keys in A1111's order, then the table's

@@ -7,6 +7,7 @@
 
 #include <QDateTime>
 
+#include <string_view>
 #include <utility>
 
 namespace sg::server {
@@ -70,8 +71,14 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     info["face_restoration_model"] = nullptr;
     info["sd_model_name"] = task.model;
     info["sd_model_hash"] = model ? model->shortHash() : std::string();
-    info["sd_vae_name"] = nullptr;
-    info["sd_vae_hash"] = nullptr;
+    // What only the engine knew stands in the infotext.
+    const auto said = parseInfotext(task.infotexts.empty() ? std::string() : task.infotexts.front());
+    const auto fact = [&](std::string_view key) {
+        const std::string_view value = said ? said->value(key) : std::string_view();
+        return value.empty() ? Json() : Json(value);
+    };
+    info["sd_vae_name"] = fact("VAE");
+    info["sd_vae_hash"] = fact("VAE hash");
     info["seed_resize_from_w"] = -1;
     info["seed_resize_from_h"] = -1;
     const Json none;
@@ -79,6 +86,8 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     info["extra_generation_params"] = Json::object();
     if (const Json schedule = param("scheduler"); !schedule.is_null())
         info["extra_generation_params"]["Schedule type"] = schedule;
+    for (const char *key : {"Lora hashes", "TI hashes"})
+        if (Json hashes = fact(key); !hashes.is_null()) info["extra_generation_params"][key] = std::move(hashes);
     info["index_of_first_image"] = 0;
     info["infotexts"] = task.infotexts;
     info["styles"] = Json::array();

@@ -7,7 +7,9 @@
 #include "core/text/prompt_template.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace sg {
 namespace {
@@ -23,13 +25,26 @@ public:
 
     void add(std::int32_t token, float weight)
     {
+        makeRoom(token);
+        m_open.push_back({token, weight});
+    }
+
+    /// Before the token's turn, whatever comes of it.
+    void makeRoom(std::int32_t token)
+    {
         if (kCommaToken == token)
             m_comma = static_cast<std::ptrdiff_t>(m_open.size());
         else if (m_open.size() == kChunkTokens && m_comma >= 0 &&
                  m_open.size() - static_cast<std::size_t>(m_comma) <= m_backtrack)
             moveAfterComma();
         if (m_open.size() == kChunkTokens) close();
-        m_open.push_back({token, weight});
+    }
+
+    void addEmbedding(std::size_t embedding, std::size_t vectors, float weight)
+    {
+        if (m_open.size() + vectors > kChunkTokens) close();
+        m_places.push_back({m_open.size() + 1, embedding});
+        m_open.insert(m_open.end(), vectors, {0, weight});
     }
 
     void close()
@@ -57,7 +72,8 @@ private:
             chunk.tokens[i + 1] = m_open[i].token;
             chunk.weights[i + 1] = m_open[i].weight;
         }
-        m_done.chunks.push_back(chunk);
+        chunk.embeddings = std::exchange(m_places, {});
+        m_done.chunks.push_back(std::move(chunk));
         m_open.clear();
         m_comma = -1;
     }
@@ -74,6 +90,7 @@ private:
     std::size_t m_backtrack;
     PromptChunks m_done;
     std::vector<WeightedToken> m_open;
+    std::vector<EmbeddingPlace> m_places;
     std::ptrdiff_t m_comma = -1;
 };
 
@@ -82,6 +99,20 @@ Expected<std::vector<WeightedText>> piecesOf(std::string_view prompt, Emphasis e
     if (emphasis != Emphasis::None) return parsePrompt(prompt);
     if (Expected<void> sound = checkPrompt(prompt); !sound) return Unexpected{sound.error()};
     return std::vector<WeightedText>{{std::string(prompt), 1}};
+}
+
+void addPiece(Chunker &chunker, const std::vector<std::int32_t> &tokens, float weight, const EmbeddingNames *embeddings)
+{
+    for (std::size_t at = 0; at < tokens.size() && chunker.tokenCount() <= kMaxPromptTokens;) {
+        const auto found = embeddings ? embeddings->at(std::span(tokens).subspan(at)) : std::nullopt;
+        if (!found) {
+            chunker.add(tokens[at++], weight);
+            continue;
+        }
+        chunker.makeRoom(tokens[at]);
+        chunker.addEmbedding(found->embedding, embeddings->vectors(found->embedding), weight);
+        at += found->tokens;
+    }
 }
 
 /// Wildcards stay what they are.
@@ -115,8 +146,9 @@ Expected<PromptChunks> chunkPrompt(std::string_view prompt, const ChunkOptions &
         if (piece.isBreak())
             chunker.close();
         else
-            for (const std::int32_t token : clipTokens(piece.text))
-                chunker.add(token, options.emphasis == Emphasis::Ignore ? 1.0F : static_cast<float>(piece.weight));
+            addPiece(chunker, clipTokens(piece.text),
+                     options.emphasis == Emphasis::Ignore ? 1.0F : static_cast<float>(piece.weight),
+                     options.embeddings);
         if (chunker.tokenCount() > kMaxPromptTokens) break;
     }
     PromptChunks chunks = chunker.take();
@@ -126,7 +158,7 @@ Expected<PromptChunks> chunkPrompt(std::string_view prompt, const ChunkOptions &
     return chunks;
 }
 
-Expected<std::int64_t> countTokens(std::string_view prompt)
+Expected<std::int64_t> countTokens(std::string_view prompt, const EmbeddingNames *embeddings)
 {
     constexpr ScheduleSteps kSteps{.steps = 20};
     NoWildcards names;
@@ -137,7 +169,7 @@ Expected<std::int64_t> countTokens(std::string_view prompt)
     std::int64_t most = 0;
     for (const PromptPlan::Part &part : plan->parts)
         for (const std::string &text : part.schedule.texts) {
-            const Expected<PromptChunks> chunks = chunkPrompt(text);
+            const Expected<PromptChunks> chunks = chunkPrompt(text, {.embeddings = embeddings});
             if (!chunks) return Unexpected{chunks.error()};
             most = std::max(most, chunks->tokenCount);
         }

@@ -3,6 +3,7 @@
 #include "core/base/image.h"
 
 #include <cstdint>
+#include <string>
 
 namespace sg {
 
@@ -26,6 +27,10 @@ public:
     virtual bool previewDue() = 0;
     virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;
     virtual void image(std::int64_t index, Image picture) = 0;
+    /// Something that the user should know of the finished task, in English.
+    virtual void warning(std::string) {}
+    /// What the infotext of the pictures that follow should say beside the request: "VAE", "Lora hashes", …
+    virtual void fact(std::string, std::string) {}
 };
 
 }  // namespace sg

@@ -53,7 +53,7 @@ ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token s
     }
     makeRoom(identity);
     std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop));
-    m_residents.push_front({path, identity, std::move(checkpoint), {}});
+    m_residents.push_front({path, identity, std::move(checkpoint), {}, {}, {}});
     publish();
     return m_residents.front();
 }
@@ -86,7 +86,8 @@ void ModelStore::publish()
 {
     std::vector<ResidentModel> list;
     for (const Resident &resident : m_residents)
-        list.push_back({resident.path, resident.checkpoint->bytes});
+        list.push_back({resident.path, resident.checkpoint->bytes + resident.vae.bytes() +
+                                           (resident.adapters ? resident.adapters->bytes() : 0)});
     const std::lock_guard lock(m_mutex);
     m_published = std::move(list);
 }

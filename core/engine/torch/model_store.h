@@ -1,7 +1,9 @@
 #pragma once
 
+#include "core/diffusion/adapters/adapter_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/conditioner.h"
+#include "core/diffusion/pipeline/external_vae.h"
 #include "core/engine/backend.h"
 #include "core/modelfile/file_identity.h"
 
@@ -24,6 +26,8 @@ public:
         FileIdentity identity;
         std::shared_ptr<Checkpoint> checkpoint;
         Conditioner conditioner;
+        std::unique_ptr<adapters::AdapterSet> adapters = {};  ///< once a LoRA was wanted
+        ExternalVae vae = {};
     };
     ModelStore(torch::Device device, torch::ScalarType dtype) : m_device(device), m_dtype(dtype) {}
 
@@ -34,10 +38,11 @@ public:
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();
     std::vector<ResidentModel> residents() const;
+    /// After a resident's LoRAs or VAE changed.
+    void publish();
 
 private:
     void makeRoom(const FileIdentity &file);
-    void publish();
 
     torch::Device m_device;
     torch::ScalarType m_dtype;

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/engine/torch/companions.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
 
@@ -109,9 +110,11 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
 {
     Expected<void> made = guarded([&] {
         ModelStore::Resident &resident = m_store.get(model.path, stop);
-        const StartPreparation preparation(request, resident.checkpoint->config.latentFactor);
+        const GenerationRequest plain = useCompanions(resident, model, request, sink, stop);
+        m_store.publish();
+        const StartPreparation preparation(plain, resident.checkpoint->config.latentFactor);
         FinishingSink finishing(preparation, sink);
-        drawPictures(*resident.checkpoint, resident.conditioner, request, preparation.prepared(), pictureTools(request),
+        drawPictures(*resident.checkpoint, resident.conditioner, plain, preparation.prepared(), pictureTools(plain),
                      finishing, stop);
     });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();

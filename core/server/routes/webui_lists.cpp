@@ -6,6 +6,7 @@
 #include "core/server/style_file.h"
 #include "core/server/webui_options.h"
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
@@ -63,16 +64,51 @@ Json checkpointsJson(const ModelLibrary &library)
     return list;
 }
 
+std::string stem(const ModelRecord &model)
+{
+    return std::filesystem::path(model.path).stem().string();
+}
+
+/// What of the file's own metadata the library keeps.
+Json loraMetadata(const ModelRecord &model)
+{
+    Json metadata = Json::object();
+    for (const auto &[key, value] :
+         {std::pair("ss_output_name", &model.alias), std::pair("sshs_model_hash", &model.contentHash),
+          std::pair("modelspec.title", &model.title), std::pair("modelspec.description", &model.description)})
+        if (!value->empty()) metadata[key] = *value;
+    return metadata;
+}
+
+/// {"loaded": those that a prompt can name, "skipped": those of other families}: which checkpoint runs next is not
+/// known here, so all are loaded.
+Json embeddingsJson(const ModelLibrary &library)
+{
+    Json loaded = Json::object();
+    for (const ModelRecord &model : library.models()) {
+        if (model.type != "embedding" || model.status == "unusable" || model.status == "deleted") continue;
+        loaded[stem(model)] = {{"step", nullptr},
+                               {"sd_checkpoint", nullptr},
+                               {"sd_checkpoint_name", nullptr},
+                               {"shape", model.vectorWidth},
+                               {"vectors", model.vectors}};
+    }
+    return {{"loaded", std::move(loaded)}, {"skipped", Json::object()}};
+}
+
 Json filesJson(const ModelLibrary &library, std::string_view type)
 {
     Json list = Json::array();
     for (const ModelRecord &model : library.models()) {
         if (model.type != type || model.status == "unusable" || model.status == "deleted") continue;
         if (type == "lora")
-            list.push_back(
-                {{"name", model.name}, {"alias", model.name}, {"path", model.path}, {"metadata", Json::object()}});
+            list.push_back({{"name", stem(model)},
+                            {"alias", model.alias.empty() ? stem(model) : model.alias},
+                            {"path", model.path},
+                            {"metadata", loraMetadata(model)}});
         else
-            list.push_back({{"model_name", model.name}, {"filename", model.path}});
+            list.push_back(
+                {{"model_name", std::filesystem::path(model.path).filename().string()}, {"filename", model.path}});
     }
     return list;
 }
@@ -145,16 +181,14 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
                     {{"name", style.name}, {"prompt", style.prompt}, {"negative_prompt", style.negativePrompt}});
         return json;
     });
-    list("embeddings", "None here yet", object, [] {
-        return Json{{"loaded", Json::object()}, {"skipped", Json::object()}};
-    });
+    list("embeddings", "Textual inversion embeddings", object, [&library] { return embeddingsJson(library); });
     list("scripts", "None here yet", object, [] {
         return Json{{"txt2img", Json::array()}, {"img2img", Json::array()}};
     });
     list("cmd-flags", "Nothing that A1111's flags would say", object, [] {
         return Json{{"api", true}, {"nowebui", true}};
     });
-    for (const char *name : {"refresh-checkpoints", "refresh-vae", "refresh-loras"})
+    for (const char *name : {"refresh-checkpoints", "refresh-vae", "refresh-loras", "refresh-embeddings"})
         router.answer("POST", std::string("/sdapi/v1/") + name,
                       {.summary = "Looks at all folders again", .tag = "a1111", .answer = schemaRef("Null")},
                       [context](const HttpRequest &) -> Expected<Reply> {

@@ -58,6 +58,31 @@ SG_CASE(a_generate_message_is_read_whole)
     CHECK(message->request.seed == 5 && message->request.subseed >= 0);  // -1 was resolved
 }
 
+SG_CASE(companions_of_the_model_are_read)
+{
+    Json header = generateHeader();
+    header["model"]["loras"] = {{{"name", "a"}, {"path", "/a"}, {"hash", "0f"}}, {{"name", "b"}, {"path", "/b"}}};
+    header["model"]["embeddings"] = {{{"name", "e"}, {"path", "/e"}}};
+    header["model"]["vae"] = {{"name", "v.safetensors"}, {"path", "/v"}};
+    const Expected<GenerateMessage> message = parseGenerate(header);
+    CHECK(message.has_value());
+    if (!message) return;
+    CHECK(message->model.loras.size() == 2 && message->model.loras[0].hash == "0f" &&
+          message->model.loras[1].path == "/b");
+    CHECK(message->model.embeddings.size() == 1 && message->model.embeddings[0].name == "e");
+    CHECK(message->model.vae && message->model.vae->name == "v.safetensors");
+    for (const auto &[key, value] :
+         {std::pair("loras", Json(3)), std::pair("loras", Json{Json("a")}),
+          std::pair("embeddings", Json{Json{{"name", "e"}}}), std::pair("vae", Json{{"name", 1}, {"path", "/v"}}),
+          std::pair("vae", Json("v"))}) {
+        Json wrong = header;
+        wrong["model"][key] = value;
+        const Expected<GenerateMessage> refused = parseGenerate(wrong);
+        CHECK(!refused && refused.error().code == ErrorCode::InvalidArgument);
+        CHECK(!refused && refused.error().subject.starts_with(std::string("model.") + key));
+    }
+}
+
 SG_CASE(seeds_count_as_in_a1111)
 {
     GenerationRequest request;

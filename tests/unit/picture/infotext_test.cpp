@@ -30,6 +30,7 @@ class InfotextTest final : public QObject {
 
 private Q_SLOTS:
     void theWholeText();
+    void factsBesideTheTable();
     void emptyParts();
     void variationsAndExtras();
     void quoting_data();
@@ -65,6 +66,22 @@ void InfotextTest::theWholeText()
              std::string("a (red:1.3) star,\n8k\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: "
                          "Karras, CFG scale: 7.0, "
                          "Seed: 6, Size: 128x192, Model hash: 0123456789, Model: starter, RNG: CPU, Version: v9"));
+}
+
+void InfotextTest::factsBesideTheTable()
+{
+    const ParamValues made = values({{"prompt", "p"}, {"steps", 20}, {"eta", 0.5}});
+    InfotextFacts facts{made, table(), "m", "", 1, 1, "", "v"};
+    facts.extras = {
+        {"Lora hashes", "a: 0123456789ab, b: ba9876543210"}, {"VAE hash", "0123456789"}, {"VAE", "x.vae.pt"}};
+    const std::string text = infotext(facts);
+    const QString line = QString::fromStdString(text.substr(text.rfind('\n') + 1));
+    QVERIFY2(line.contains(QStringLiteral("Model: m, VAE hash: 0123456789, VAE: x.vae.pt, ")), text.c_str());
+    QVERIFY2(line.endsWith(QStringLiteral("Lora hashes: \"a: 0123456789ab, b: ba9876543210\", Eta: 0.5, Version: v")),
+             text.c_str());
+    const Expected<ParsedInfotext> read = parseInfotext(text);
+    QVERIFY(read.has_value());
+    QCOMPARE(read->value("Lora hashes"), std::string_view("a: 0123456789ab, b: ba9876543210"));
 }
 
 void InfotextTest::emptyParts()

@@ -1,0 +1,104 @@
+#include "core/diffusion/adapters/adapter_file.h"
+
+#include "core/base/error.h"
+#include "core/modelfile/model_file.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+
+#include <cstring>
+#include <optional>
+#include <utility>
+
+namespace sg::adapters {
+namespace {
+
+template <class Value>
+Value orThrow(Expected<Value> value)
+{
+    if (!value) throw Failure{value.error()};
+    return std::move(*value);
+}
+
+std::optional<torch::ScalarType> scalarType(DType type)
+{
+    switch (type) {
+    case DType::F64:
+        return torch::kFloat64;
+    case DType::F32:
+        return torch::kFloat32;
+    case DType::F16:
+        return torch::kFloat16;
+    case DType::BF16:
+        return torch::kBFloat16;
+    case DType::F8_E4M3:
+        return torch::kFloat8_e4m3fn;
+    case DType::F8_E5M2:
+        return torch::kFloat8_e5m2;
+    case DType::Bool:
+        return torch::kBool;
+    case DType::U8:
+        return torch::kUInt8;
+    case DType::I32:
+        return torch::kInt32;
+    case DType::I64:
+        return torch::kInt64;
+    default:
+        return std::nullopt;
+    }
+}
+
+}  // namespace
+
+AdapterFile::AdapterFile(const std::filesystem::path &path)
+    : m_index(orThrow(readModelFile(path))), m_groups(adapterGroups(m_index, m_unknown))
+{
+    for (const SourceFile &file : m_index.files())
+        m_files.push_back(orThrow(nn::MappedFile::open(file.path, file.identity)));
+}
+
+torch::Tensor AdapterFile::stored(const TensorInfo &info, const std::string &key) const
+{
+    if (!info.parts.empty()) {
+        std::vector<torch::Tensor> parts;
+        for (const TensorInfo &part : info.parts)
+            parts.push_back(stored(part, key));
+        return at::cat(parts);
+    }
+    const std::optional<torch::ScalarType> type = scalarType(info.dtype);
+    if (!type)
+        throw Failure{
+            {ErrorCode::UnusableFile, "has type " + std::string(dtypeName(info.dtype)) + ", which no weight has", key}};
+    const nn::MappedFile &file = *m_files.at(info.file);
+    const std::uint64_t span = info.span();
+    if (info.offset + span > file.size())
+        throw Failure{{ErrorCode::ModelChanged, "lies beyond the end of the file", key}};
+    torch::Tensor bytes = at::empty({static_cast<std::int64_t>(span)}, torch::kByte);
+    if (span > 0) std::memcpy(bytes.data_ptr(), file.data() + info.offset, span);
+    const torch::Tensor row = bytes.view(*type);
+    return (info.strides.empty() ? row.view(info.shape) : row.as_strided(info.shape, info.strides)).to(torch::kFloat32);
+}
+
+torch::Tensor AdapterFile::read(const std::string &key) const
+{
+    const TensorInfo *info = m_index.find(key);
+    if (!info) throw Failure{{ErrorCode::UnusableFile, "is missing", key}};
+    return stored(*info, key);
+}
+
+Parts AdapterFile::read(const AdapterGroup &group) const
+{
+    Parts parts;
+    for (const auto &[part, key] : group.parts)
+        parts.emplace(part, read(key));
+    return parts;
+}
+
+void AdapterFile::requireUnchanged() const
+{
+    for (const auto &file : m_files)
+        if (!file->unchanged())
+            throw Failure{{ErrorCode::ModelChanged, "the file changed while it was being read", m_index.path()}};
+}
+
+}  // namespace sg::adapters

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "core/diffusion/adapters/adapter_change.h"
+#include "core/diffusion/nn/mapped_file.h"
+#include "core/modelfile/adapter_keys.h"
+#include "core/modelfile/tensor_index.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sg::adapters {
+
+/// A LoRA's or an embedding's file: its tensors by layer, read when they are asked for.
+class AdapterFile {
+public:
+    /// Errors  throws Failure NotFound, UnusableFile, ModelChanged.
+    explicit AdapterFile(const std::filesystem::path &path);
+
+    const TensorIndex &index() const { return m_index; }
+    const std::vector<AdapterGroup> &groups() const { return m_groups; }
+    /// Keys that belong to no part of any kind.
+    const std::vector<std::string> &unknown() const { return m_unknown; }
+    /// Dtype  float32. Errors  throws Failure UnusableFile naming the key; ModelChanged.
+    Parts read(const AdapterGroup &group) const;
+    torch::Tensor read(const std::string &key) const;
+    /// Errors  throws Failure ModelChanged.
+    void requireUnchanged() const;
+
+private:
+    torch::Tensor stored(const TensorInfo &info, const std::string &key) const;
+
+    TensorIndex m_index;
+    std::vector<std::shared_ptr<const nn::MappedFile>> m_files;  // as m_index.files()
+    std::vector<std::string> m_unknown;
+    std::vector<AdapterGroup> m_groups;
+};
+
+}  // namespace sg::adapters

@@ -1,0 +1,233 @@
+#include "core/diffusion/adapters/adapter_set.h"
+
+#include "core/base/error.h"
+#include "core/diffusion/adapters/adapter_file.h"
+
+#include <ATen/ops/equal.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sg::adapters {
+namespace {
+
+constexpr std::size_t kNamed = 5;
+constexpr std::int64_t kSample = 1024;
+
+// The same numbers in half the bytes where that loses nothing, as of a float16 file's weights; otherwise the tensor.
+torch::Tensor compact(const torch::Tensor &weight)
+{
+    if (weight.scalar_type() != torch::kFloat32) return weight;
+    // A few tell of most weights that nothing is to be gained.
+    const torch::Tensor sample = weight.reshape({-1}).narrow(0, 0, std::min<std::int64_t>(weight.numel(), kSample));
+    for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16}) {
+        if (!at::equal(sample.to(type).to(torch::kFloat32), sample)) continue;
+        torch::Tensor small = weight.to(type);
+        if (at::equal(small.to(torch::kFloat32), weight)) return small;
+    }
+    return weight;
+}
+
+FileIdentity identityOf(const std::string &path)
+{
+    const Expected<FileIdentity> identity = fileIdentity(path);
+    if (!identity) throw Failure{identity.error()};
+    return *identity;
+}
+
+std::string listed(const std::vector<std::string> &names)
+{
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i)
+        text += (i ? ", " : "") + names[i];
+    return names.size() > kNamed ? text + ", …" : text;
+}
+
+// Why a file may not fit: it says itself what it is for.
+std::string familyHint(const TensorIndex &index, BaseFamily family)
+{
+    const BaseFamily made = describeModel(index).family;
+    if (made == BaseFamily::Unknown || family == BaseFamily::Unknown || made == family) return {};
+    return " (it is for " + std::string(familyName(made)) + ", the checkpoint is " + std::string(familyName(family)) +
+           ")";
+}
+
+}  // namespace
+
+/// One group of one file, for one layer.
+struct AdapterSet::Step {
+    std::shared_ptr<const AdapterFile> file;
+    const AdapterGroup *group;
+    const AdapterTarget *target;
+    Strength strength;
+    std::string what;  // for errors
+};
+
+AdapterSet::AdapterSet(const std::vector<AdaptedNetwork> &networks, BaseFamily family) : m_family(family)
+{
+    for (const AdaptedNetwork &network : networks) {
+        std::vector<std::string> parameters;
+        for (const auto &entry : network.module->named_modules()) {
+            auto *leaf = dynamic_cast<nn::Leaf *>(entry.value().get());
+            if (!leaf) continue;
+            m_layers.push_back({leaf, network.network != AdapterNetwork::Unet, {}});
+            for (std::size_t i = 0; i < leaf->declared().size(); ++i) {
+                parameters.push_back(entry.key().empty() ? leaf->declared()[i].name
+                                                         : entry.key() + "." + leaf->declared()[i].name);
+                m_places[{network.network, parameters.back()}] = {m_layers.size() - 1, i};
+            }
+        }
+        m_names.add(network.network, parameters);
+    }
+}
+
+const AdapterSet::Place *AdapterSet::place(AdapterNetwork network, const std::string &parameter) const
+{
+    const auto it = m_places.find({network, parameter});
+    return it == m_places.end() ? nullptr : &it->second;
+}
+
+AdapterSet::Steps AdapterSet::plan(const std::vector<WantedAdapter> &wanted, AdapterReport &report) const
+{
+    Steps steps;
+    for (const WantedAdapter &one : wanted) {
+        const auto file = std::make_shared<const AdapterFile>(one.path);
+        std::vector<std::string> unmatched = file->unknown();
+        std::size_t used = 0;
+        for (const AdapterGroup &group : file->groups()) {
+            const AdapterTarget *target = isKnownKind(group.parts) ? m_names.find(group.layer) : nullptr;
+            if (!target) {
+                unmatched.push_back(group.layer);
+                continue;
+            }
+            ++used;
+            const double multiplier = target->network == AdapterNetwork::Unet ? one.unet : one.te;
+            if (multiplier != 0)
+                steps[place(target->network, target->weight)->layer].push_back(
+                    {file, &group, target, {multiplier, one.dyn}, "LoRA " + one.name + ", " + group.layer});
+        }
+        if (unmatched.empty()) continue;
+        report.warnings.push_back("LoRA " + one.name + ": " + std::to_string(unmatched.size()) + " of " +
+                                  std::to_string(unmatched.size() + used) + " layers match nothing in the checkpoint" +
+                                  familyHint(file->index(), m_family) + ": " + listed(unmatched));
+    }
+    return steps;
+}
+
+AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const std::stop_token &stop)
+{
+    std::vector<FileIdentity> identities;
+    for (const WantedAdapter &one : wanted)
+        identities.push_back(identityOf(one.path));
+    AdapterReport report;
+    if (wanted == m_wanted && identities == m_identities) {
+        report.warnings = m_warnings;
+        return report;
+    }
+    try {
+        const Steps steps = plan(wanted, report);
+        static const std::vector<Step> kNone;
+        for (std::size_t i = 0; i < m_layers.size(); ++i) {
+            const auto found = steps.find(i);
+            if (found == steps.end() && m_layers[i].saved.empty()) continue;
+            if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "merging LoRAs was cancelled", {}}};
+            merge(m_layers[i], found == steps.end() ? kNone : found->second);
+            report.textChanged = report.textChanged || m_layers[i].text;
+        }
+    } catch (...) {
+        undo();
+        throw;
+    }
+    m_wanted = wanted;
+    m_identities = std::move(identities);
+    m_warnings = report.warnings;
+    return report;
+}
+
+void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps)
+{
+    layer.leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
+        const std::vector<torch::Tensor> made = merged(declared, layer, steps);
+        std::vector<torch::Tensor> saved(declared.size());
+        bool any = false;
+        for (std::size_t i = 0; i < declared.size(); ++i) {
+            torch::Tensor parameter = declared[i].parameter;
+            const bool changed = !layer.saved.empty() && layer.saved[i].defined();
+            if (made[i].defined()) {
+                saved[i] = changed ? layer.saved[i] : compact(parameter.detach());
+                parameter.set_data(made[i].to(parameter.scalar_type()));
+                any = true;
+            } else if (changed) {
+                parameter.set_data(layer.saved[i].to(parameter.scalar_type()));
+            }
+        }
+        layer.saved = any ? std::move(saved) : std::vector<torch::Tensor>{};
+    });
+}
+
+std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declared> &declared, const Layer &layer,
+                                              const std::vector<Step> &steps) const
+{
+    std::vector<torch::Tensor> made(declared.size());
+    const auto working = [&](const Step &step, const std::string &parameter) {
+        const std::size_t i = place(step.target->network, parameter)->parameter;
+        if (!made[i].defined()) {
+            const bool saved = !layer.saved.empty() && layer.saved[i].defined();
+            made[i] = (saved ? layer.saved[i] : declared[i].parameter)
+                          .to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+        }
+        torch::Tensor whole = made[i];
+        if (step.target->transposed) whole = whole.t();
+        if (step.target->third < 0) return whole;
+        const std::int64_t rows = whole.size(0) / 3;
+        return whole.narrow(0, step.target->third * rows, rows);
+    };
+    for (const Step &step : steps) {
+        try {
+            torch::Tensor weight = working(step, step.target->weight);
+            Parts parts = step.file->read(*step.group);
+            for (auto &[name, part] : parts)
+                part = part.to(weight.device());
+            const Change change = changeOf(parts, weight, step.strength);
+            if (change.bias.defined()) {
+                if (step.target->bias.empty())
+                    throw Failure{{ErrorCode::UnusableFile, "it changes a bias, and the layer has none", {}}};
+                torch::Tensor bias = working(step, step.target->bias);
+                if (bias.numel() != change.bias.numel())
+                    throw Failure{{ErrorCode::UnusableFile,
+                                   "it changes " + std::to_string(change.bias.numel()) + " biases, the layer has " +
+                                       std::to_string(bias.numel()),
+                                   {}}};
+                bias.add_(change.bias.view(bias.sizes()));
+            }
+            if (change.weight.defined()) weight.add_(change.weight);
+        } catch (Failure &failure) {
+            const std::string key = failure.error.subject.empty() ? std::string() : " " + failure.error.subject;
+            throw Failure{{failure.error.code,
+                           step.what + key + ": " + failure.error.message + familyHint(step.file->index(), m_family),
+                           step.file->index().path()}};
+        }
+        step.file->requireUnchanged();
+    }
+    return made;
+}
+
+void AdapterSet::undo()
+{
+    for (Layer &layer : m_layers)
+        if (!layer.saved.empty()) merge(layer, {});
+    m_wanted.clear();
+    m_identities.clear();
+    m_warnings.clear();
+}
+
+std::size_t AdapterSet::bytes() const
+{
+    std::size_t sum = 0;
+    for (const Layer &layer : m_layers)
+        for (std::size_t i = 0; i < layer.saved.size(); ++i)
+            if (layer.saved[i].defined()) sum += layer.saved[i].nbytes();
+    return sum;
+}
+
+}  // namespace sg::adapters

@@ -1,0 +1,90 @@
+#include "core/models/model_companions.h"
+
+#include "core/models/model_list.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace sg {
+namespace {
+
+constexpr std::size_t kMostFiles = 2000;
+
+std::string lower(std::string_view text)
+{
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return out;
+}
+
+std::string stemOf(const ModelRecord &record)
+{
+    return std::filesystem::path(record.path).stem().string();
+}
+
+Json fileJson(const std::string &name, const ModelRecord &record)
+{
+    Json json{{"name", name}, {"path", record.path}};
+    // A1111 names a LoRA by what its tensors hash to; without it, by the file's hash.
+    const std::string &hash = record.contentHash.empty() ? record.sha256 : record.contentHash;
+    if (!hash.empty()) json["hash"] = hash;
+    return json;
+}
+
+bool usable(const ModelRecord &record, std::string_view type)
+{
+    return record.type == type && record.status != "unusable" && record.status != "deleted";
+}
+
+// Names of one kind that stand in the text; a name that two files share is the first one's. A file's own name counts
+// before the others.
+Json mentioned(const std::vector<ModelRecord> &models, std::string_view type, const std::string &text)
+{
+    const bool all = text.find("__") != std::string::npos;
+    Json found = Json::array();
+    std::set<std::string> taken;
+    const auto consider = [&](const std::string &name, const ModelRecord &record) {
+        if (name.empty() || found.size() >= kMostFiles || (!all && text.find(lower(name)) == std::string::npos)) return;
+        if (taken.insert(name).second) found.push_back(fileJson(name, record));
+    };
+    for (const ModelRecord &record : models)
+        if (usable(record, type)) consider(stemOf(record), record);
+    for (const ModelRecord &record : models)
+        if (usable(record, type)) consider(record.name, record);
+    for (const ModelRecord &record : models)
+        if (usable(record, type)) consider(record.alias, record);
+    return found;
+}
+
+std::optional<ModelRecord> vaeBeside(const std::vector<ModelRecord> &models, const ModelRecord &checkpoint)
+{
+    const std::filesystem::path path(checkpoint.path);
+    const std::string wanted = (path.parent_path() / path.stem()).string() + ".vae";
+    for (const ModelRecord &record : models) {
+        const std::filesystem::path other(record.path);
+        if (usable(record, "sdVae") && (other.parent_path() / other.stem()).string() == wanted) return record;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Json modelCompanions(const std::vector<ModelRecord> &models, const ModelRecord &checkpoint, const CompanionQuery &query)
+{
+    std::string text;
+    for (const std::string &one : query.texts)
+        text += lower(one) + "\n";
+    Json json = Json::object();
+    for (const auto &[key, type] : {std::pair("loras", "lora"), std::pair("embeddings", "embedding")})
+        if (Json found = mentioned(models, type, text); !found.empty()) json[key] = std::move(found);
+    if (query.vae == "None") return json;
+    if (const auto vae = query.namesVae() ? findModel(models, query.vae, "sdVae") : vaeBeside(models, checkpoint))
+        json["vae"] = fileJson(std::filesystem::path(vae->path).filename().string(), *vae);
+    return json;
+}
+
+}  // namespace sg

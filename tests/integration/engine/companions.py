@@ -1,0 +1,174 @@
+"""The real serigraph-engine with LoRAs and VAEs beside the starter model: merged, switched, undone, named in the infotext."""
+import json
+import pathlib
+import random
+import struct
+import tempfile
+
+from engine_pipe import Engine, run
+
+STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
+PARAMS = {"prompt": "a red star", "steps": 2, "width": 64, "height": 64, "cfg_scale": 5, "seed": 11, "subseed": 5, "sampler_name": "Euler"}
+HASH = "0123456789abcdef" * 4
+TO_K = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
+Q_PROJ = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"
+
+
+def read(path):
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    return header.pop("__metadata__", {}), header, data[8 + length:]
+
+
+def write(path, tensors, metadata=None):
+    """{name: (dtype, shape, bytes)} as a safetensors file."""
+    header, body = {"__metadata__": metadata or {}}, b""
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+    return path
+
+
+def lora(path, layers, seed=1, rank=2):
+    """`layers`: {name: (out, in)}"""
+    source, tensors = random.Random(seed), {}
+    for name, (out, into) in layers.items():
+        for part, shape in (("lora_up", (out, rank)), ("lora_down", (rank, into))):
+            count = shape[0] * shape[1]
+            tensors[f"{name}.{part}.weight"] = ("F32", shape, struct.pack(f"<{count}f", *(source.gauss(0, .5) for _ in range(count))))
+    return write(path, tensors)
+
+
+def named(path, name=None, hash=HASH):
+    return {"name": name or path.stem, "path": str(path), "hash": hash}
+
+
+class Session:
+    def __init__(self):
+        self.engine = Engine("--threads", "2")
+        assert self.engine.next()[0]["type"] == "hello"
+        self.runs = 0
+
+    def draw(self, prompt="a red star", **companions):
+        """The picture's bytes without its texts, the infotext, and the last event."""
+        self.runs += 1
+        model = {"path": str(STARTER), "name": "starter", "hash": HASH, **companions}
+        events = self.engine.generate(f"t{self.runs}", model, {**PARAMS, "prompt": prompt})
+        image = next(((h, p) for h, p in events if h["type"] == "image"), None)
+        last = events[-1][0]
+        if image is None:
+            return None, "", last
+        header, png = image
+        at = png.index(b"IDAT")
+        return png[at:], header["infotext"], last
+
+    def close(self):
+        assert self.engine.close() == 0 and self.engine.noise is None
+
+
+def loras_come_and_go():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        one = named(lora(folder / "one.safetensors", {TO_K: (128, 64)}))
+        text = named(lora(folder / "text.safetensors", {Q_PROJ: (64, 64)}, seed=2), hash="")
+        session = Session()
+        plain, infotext, done = session.draw(loras=[one, text])
+        assert "warnings" not in done and "Lora hashes" not in infotext
+        with_one, infotext, done = session.draw("a red star<lora:one:1>", loras=[one, text])
+        assert with_one != plain, "the LoRA changed nothing"
+        assert "warnings" not in done, done
+        assert infotext.startswith("a red star<lora:one:1>\n") and f'Lora hashes: "one: {HASH[:12]}"' in infotext, infotext
+        weaker, _, _ = session.draw("a red star<lora:one:1:0.4>", loras=[one])
+        assert weaker not in (plain, with_one)
+        both, infotext, _ = session.draw("a red star<lora:text:1><lora:one:1>", loras=[one, text])
+        assert both not in (plain, with_one) and f'Lora hashes: "one: {HASH[:12]}"' in infotext
+        # The text encoder came back too, and what it had made of the prompt is not remembered.
+        assert session.draw("a red star<lora:one:1>", loras=[one])[0] == with_one
+        assert session.draw()[0] == plain
+        session.close()
+        # As a session that never saw another LoRA.
+        fresh = Session()
+        assert fresh.draw("a red star<lora:text:1><lora:one:1>", loras=[one, text])[0] == both
+        fresh.close()
+
+
+def what_is_not_there_is_said():
+    with tempfile.TemporaryDirectory() as folder:
+        some = named(lora(pathlib.Path(folder) / "some.safetensors", {TO_K: (128, 64), "lora_unet_elsewhere": (8, 8)}))
+        session = Session()
+        plain, _, _ = session.draw()
+        picture, infotext, done = session.draw("a red star<lora:nobody:1>")
+        assert picture == plain and "nobody" in done["warnings"][0], done
+        assert "Lora hashes" not in infotext
+        picture, _, done = session.draw("a red star<lora:some:1>", loras=[some])
+        assert picture != plain and len(done["warnings"]) == 1 and "lora_unet_elsewhere" in done["warnings"][0], done
+        _, _, again = session.draw("a red star<lora:some:1>", loras=[some])
+        assert again["warnings"] == done["warnings"]
+        _, _, wrong = session.draw("a red star<lora:some:strong>", loras=[some])
+        assert wrong["type"] == "error" and wrong["code"] == "invalid_argument" and wrong["subject"] == "prompt", wrong
+        session.close()
+
+
+def damaged_loras_are_errors():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        wide = named(lora(folder / "wide.safetensors", {Q_PROJ: (64, 64), TO_K: (128, 768)}))
+        torn = lora(folder / "torn.safetensors", {TO_K: (128, 64)})
+        torn.write_bytes(torn.read_bytes()[:-100])
+        session = Session()
+        plain, _, _ = session.draw()
+        _, _, error = session.draw("a red star<lora:wide:1>", loras=[wide])
+        assert error["type"] == "error" and error["code"] == "unusable_file" and error["subject"] == wide["path"], error
+        assert all(part in error["message"] for part in (TO_K, "[2, 768]", "[128, 64]")), error
+        _, _, error = session.draw("a red star<lora:torn:1>", loras=[named(torn)])
+        assert error["type"] == "error" and error["code"] == "unusable_file" and error["subject"] == str(torn), error
+        _, _, error = session.draw("a red star<lora:gone:1>", loras=[named(folder / "gone.safetensors")])
+        assert error["type"] == "error" and error["code"] == "not_found", error
+        assert session.draw()[0] == plain, "an error left something behind"
+        # A file that is replaced is read again.
+        good = named(lora(folder / "good.safetensors", {TO_K: (128, 64)}, seed=3))
+        first, _, _ = session.draw("a red star<lora:good:1>", loras=[good])
+        lora(folder / "new.safetensors", {TO_K: (128, 64)}, seed=4).replace(folder / "good.safetensors")
+        assert session.draw("a red star<lora:good:1>", loras=[good])[0] not in (plain, first)
+        session.close()
+
+
+def another_vae_draws_and_goes():
+    metadata, header, body = read(STARTER)
+    prefix = "first_stage_model."
+
+    def vae(path, strip, factor):
+        tensors = {}
+        for name, info in header.items():
+            if not name.startswith(prefix):
+                continue
+            begin, end = info["data_offsets"]
+            data = body[begin:end]
+            if name.endswith("decoder.conv_out.weight"):
+                assert info["dtype"] == "F16"
+                values = struct.unpack(f"<{len(data) // 2}e", data)
+                data = struct.pack(f"<{len(values)}e", *(value * factor for value in values))
+            tensors[name.removeprefix(prefix) if strip else name] = (info["dtype"], info["shape"], data)
+        return write(path, tensors, {key: value for key, value in metadata.items() if "vae" in key})
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        same = named(vae(folder / "same.safetensors", True, 1), "same.safetensors")
+        other = named(vae(folder / "other.safetensors", False, .5), "other.safetensors")
+        session = Session()
+        plain, infotext, _ = session.draw()
+        assert "VAE" not in infotext
+        picture, infotext, _ = session.draw(vae=same)
+        assert picture == plain and f"VAE hash: {HASH[:10]}, VAE: same.safetensors, " in infotext, infotext
+        assert session.draw(vae=other)[0] != plain
+        assert session.draw()[0] == plain
+        _, _, error = session.draw(vae=named(lora(folder / "no.safetensors", {TO_K: (128, 64)})))
+        assert error["type"] == "error" and error["code"] == "unusable_file" and "autoencoder" in error["message"], error
+        assert session.draw()[0] == plain
+        session.close()
+
+
+run([loras_come_and_go, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])

@@ -1,0 +1,420 @@
+#include "core/diffusion/adapters/adapter_set.h"
+#include "core/diffusion/adapters/embedding_set.h"
+#include "core/diffusion/pipeline/checkpoint.h"
+#include "tests/support/check.h"
+#include "tests/support/tensor_file.h"
+#include "tests/support/tensor_writer.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <unistd.h>
+
+// LoRAs of every kind against peft, diffusers and formulas spelled out (tests/parity/make_adapters.py), and what must
+// hold whatever the kind: undone bit for bit, order, the same set twice, files that do not fit.
+namespace {
+
+using namespace sg;
+using namespace sg::adapters;
+using sg::test::relativeError;
+using sg::test::TensorFile;
+using Tensors = std::map<std::string, torch::Tensor>;
+
+const std::string kData = SG_PARITY_DATA;
+const std::vector<std::string> kKinds{
+    "lora",         "lora_scale", "locon_mid", "loha", "loha_t",  "lokr", "lokr_both", "lokr_t", "lokr_full", "dora",
+    "dora_columns", "ia3",        "ia3_out",   "oft",  "oft_old", "boft", "glora",     "norm",   "full"};
+
+class Folder {
+public:
+    Folder() : m_path(std::filesystem::temp_directory_path() / ("sg_adapters_" + std::to_string(::getpid())))
+    {
+        std::filesystem::create_directories(m_path);
+    }
+    ~Folder() { std::filesystem::remove_all(m_path); }
+    std::string file(const std::string &name) const { return m_path / name; }
+
+private:
+    std::filesystem::path m_path;
+};
+
+/// The script's four layers.
+class LayersImpl final : public torch::nn::Module {
+public:
+    LayersImpl()
+    {
+        register_module("linear", nn::Linear(6, 4));
+        register_module("conv", nn::Conv2d(nn::Conv2dImpl::Shape{4, 6}));
+        register_module("pointwise", nn::Conv2d(nn::Conv2dImpl::Shape{6, 8, 1, 1, 0}));
+        register_module("norm", nn::LayerNorm(6));
+    }
+};
+
+const TensorFile &kinds()
+{
+    static const TensorFile file(kData + "/adapters/kinds.safetensors");
+    return file;
+}
+
+template <class Visit>
+void eachWeight(torch::nn::Module &module, const Visit &visit)
+{
+    for (const auto &entry : module.named_modules())
+        if (auto *leaf = dynamic_cast<nn::Leaf *>(entry.value().get()))
+            leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
+                for (const auto &one : declared)
+                    visit(entry.key() + "." + one.name, one.parameter);
+            });
+}
+
+std::shared_ptr<LayersImpl> freshLayers()
+{
+    auto layers = std::make_shared<LayersImpl>();
+    eachWeight(*layers, [](const std::string &name, torch::Tensor parameter) {
+        parameter.set_data(kinds().at("base/" + name).clone());
+    });
+    return layers;
+}
+
+Tensors weightsOf(torch::nn::Module &module)
+{
+    Tensors weights;
+    eachWeight(module, [&](const std::string &name, const torch::Tensor &parameter) {
+        weights[name] = parameter.detach().clone();
+    });
+    return weights;
+}
+
+bool sameBits(const Tensors &a, const Tensors &b)
+{
+    if (a.size() != b.size()) return false;
+    for (const auto &[name, tensor] : a)
+        if (!at::equal(tensor.contiguous().view(torch::kInt32), b.at(name).contiguous().view(torch::kInt32)))
+            return false;
+    return true;
+}
+
+// Everything of the data file under `prefix`, with the rest of its names.
+Tensors under(const std::string &prefix)
+{
+    Tensors found;
+    for (const auto &[name, tensor] : kinds().all())
+        if (name.starts_with(prefix)) found[name.substr(prefix.size())] = tensor;
+    return found;
+}
+
+// The kind's two networks as files.
+std::vector<WantedAdapter> writeKind(const Folder &folder, const std::string &kind)
+{
+    std::vector<WantedAdapter> wanted;
+    for (const auto &[name, multiplier] : {std::pair("a", .7), std::pair("b", -.5)}) {
+        const std::string path = folder.file(kind + "_" + name + ".safetensors");
+        test::writeTensors(path, under(kind + "/" + name + "/"));
+        wanted.push_back({kind + name, path, 99, multiplier, {}});
+    }
+    return wanted;
+}
+
+std::string refusal(AdapterSet &set, const std::vector<WantedAdapter> &wanted)
+{
+    try {
+        set.apply(wanted);
+    } catch (const Failure &failure) {
+        return failure.error.message;
+    }
+    return {};
+}
+
+}  // namespace
+
+SG_CASE(every_kind_and_its_undoing)
+{
+    const Folder folder;
+    std::set<std::string> seen;
+    for (const std::string &kind : kKinds) {
+        const auto layers = freshLayers();
+        const Tensors before = weightsOf(*layers);
+        AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+        const AdapterReport report = set.apply(writeKind(folder, kind));
+        if (!report.warnings.empty()) test::failed(__FILE__, __LINE__, kind + ": " + report.warnings.front());
+        CHECK(!report.textChanged);
+        const Tensors after = weightsOf(*layers);
+        double worst = 0;
+        for (const auto &[name, expected] : under(kind + "/out/")) {
+            worst = std::max(worst, relativeError(after.at(name), expected));
+            seen.insert(kind);
+        }
+        std::printf("     %s: %.1e\n", kind.c_str(), worst);
+        if (!(worst <= 1e-6)) test::failed(__FILE__, __LINE__, kind + " differs");
+        CHECK(!sameBits(before, after));
+        set.apply({});
+        if (!sameBits(before, weightsOf(*layers))) test::failed(__FILE__, __LINE__, kind + " is not undone");
+        CHECK(set.bytes() == 0);
+    }
+    // None of the data is forgotten.
+    for (const auto &[name, tensor] : kinds().all())
+        if (!name.starts_with("base/")) CHECK(seen.contains(name.substr(0, name.find('/'))));
+}
+
+SG_CASE(switching_sets_equals_starting_afresh)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    for (const std::string &kind : kKinds) {
+        set.apply(writeKind(folder, kind));
+        const auto fresh = freshLayers();
+        AdapterSet(std::vector<AdaptedNetwork>{{AdapterNetwork::Unet, fresh}}, BaseFamily::Unknown)
+            .apply(writeKind(folder, kind));
+        CHECK(sameBits(weightsOf(*layers), weightsOf(*fresh)));
+    }
+}
+
+SG_CASE(order_matters_and_a_second_time_changes_nothing)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    std::vector<WantedAdapter> wanted = writeKind(folder, "glora");
+    set.apply(wanted);
+    const Tensors first = weightsOf(*layers);
+    const void *place = layers->named_parameters()["linear.weight"].data_ptr();
+    set.apply(wanted);
+    CHECK(layers->named_parameters()["linear.weight"].data_ptr() == place);
+    CHECK(sameBits(first, weightsOf(*layers)));
+    std::swap(wanted[0], wanted[1]);
+    set.apply(wanted);
+    CHECK(relativeError(weightsOf(*layers).at("linear.weight"), first.at("linear.weight")) > 1e-3);
+    // A file that was replaced is noticed, though its name and multipliers are the same.
+    test::writeTensors(wanted[0].path, under("lora/a/"));
+    const Tensors old = weightsOf(*layers);
+    set.apply(wanted);
+    CHECK(!sameBits(old, weightsOf(*layers)));
+}
+
+SG_CASE(dyn_keeps_the_first_ranks)
+{
+    const Folder folder;
+    const Tensors parts = under("lora/a/");
+    const std::string whole = folder.file("whole.safetensors"), cut = folder.file("cut.safetensors");
+    test::writeTensors(whole, parts);
+    Tensors fewer = parts;
+    for (auto &[name, tensor] : fewer) {
+        if (name.ends_with("lora_up.weight")) tensor = tensor.narrow(1, 0, 2);
+        if (name.ends_with("lora_down.weight")) tensor = tensor.narrow(0, 0, 2);
+        if (name.ends_with("alpha")) tensor = tensor * 2 / 3;  // dyn leaves alpha / rank as it was
+    }
+    test::writeTensors(cut, fewer);
+    const auto a = freshLayers(), b = freshLayers();
+    AdapterSet one({{AdapterNetwork::Unet, a}}, BaseFamily::Unknown),
+        other({{AdapterNetwork::Unet, b}}, BaseFamily::Unknown);
+    one.apply({{"x", whole, 1, 1, 2}});
+    other.apply({{"x", cut, 1, 1, {}}});
+    for (const auto &[name, weight] : weightsOf(*a))
+        CHECK(relativeError(weight, weightsOf(*b).at(name)) < 1e-6);
+}
+
+SG_CASE(weights_come_back_whatever_their_numbers)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    // Such as come of float16, of bfloat16 and of neither, with zeros of both signs and numbers too small for halves.
+    int turn = 0;
+    eachWeight(*layers, [&](const std::string &, torch::Tensor parameter) {
+        const torch::Tensor numbers = parameter.detach().clone();
+        if (turn % 3 == 0) numbers.copy_(numbers.to(torch::kHalf).to(torch::kFloat));
+        if (turn % 3 == 1) numbers.copy_((numbers * 1e-30).to(torch::kBFloat16).to(torch::kFloat));
+        numbers.view(-1)[0] = -0.f;
+        numbers.view(-1)[1] = 0.f;
+        parameter.set_data(numbers);
+        ++turn;
+    });
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    set.apply(writeKind(folder, "full"));
+    CHECK(!sameBits(before, weightsOf(*layers)));
+    CHECK(set.bytes() > 0);
+    set.apply(writeKind(folder, "lora"));
+    set.apply({});
+    CHECK(sameBits(before, weightsOf(*layers)));
+}
+
+SG_CASE(files_that_do_not_fit_are_refused_and_leave_nothing)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    const auto refuse = [&](const std::string &what, const Tensors &tensors, const std::vector<std::string> &words) {
+        const std::string path = folder.file("bad.safetensors");
+        test::writeTensors(path, tensors);
+        // The good one is merged first, so that there is something to undo.
+        std::vector<WantedAdapter> wanted = writeKind(folder, "full");
+        wanted.push_back({"bad", path, 1, 1, {}});
+        const std::string message = refusal(set, wanted);
+        if (message.empty()) test::failed(__FILE__, __LINE__, what + " is not refused");
+        for (const std::string &word : words)
+            if (message.find(word) == std::string::npos)
+                test::failed(__FILE__, __LINE__, what + ": \"" + message + "\" does not say " + word);
+        CHECK(sameBits(before, weightsOf(*layers)));
+    };
+    const auto zeros = [](std::vector<std::int64_t> shape) { return torch::ones(shape); };
+    const std::string layer = "lora_unet_linear";
+    refuse("another width", {{layer + ".lora_up.weight", zeros({4, 2})}, {layer + ".lora_down.weight", zeros({2, 8})}},
+           {"LoRA bad", layer, "[2, 8]", "[4, 6]"});
+    refuse("ranks", {{layer + ".lora_up.weight", zeros({4, 3})}, {layer + ".lora_down.weight", zeros({2, 6})}},
+           {layer, "do not fit each other", "[4, 3]"});
+    refuse("half of it", {{layer + ".lora_up.weight", zeros({4, 2})}}, {layer, "lora_down is missing"});
+    refuse("a huge product",
+           {{layer + ".lora_up.weight", zeros({300000, 1})}, {layer + ".lora_down.weight", zeros({1, 300000})}},
+           {layer, "larger than the weight"});
+    refuse("huge factors", {{layer + ".lokr_w1", zeros({1000, 100})}, {layer + ".lokr_w2", zeros({1000, 100})}},
+           {layer});
+    refuse("blocks", {{layer + ".oft_blocks", zeros({3, 2, 2})}}, {layer, "[3, 2, 2]"});
+    refuse("uneven blocks", {{layer + ".oft_blocks", zeros({2, 2, 3})}}, {layer, "square"});
+    refuse("levels", {{layer + ".oft_blocks", zeros({4, 2, 2, 2})}}, {layer, "paired"});
+    refuse("lengths",
+           {{layer + ".lora_up.weight", zeros({4, 2})},
+            {layer + ".lora_down.weight", zeros({2, 6})},
+            {layer + ".dora_scale", zeros({1, 5})}},
+           {layer, "lengths"});
+    refuse("factors", {{layer + ".weight", zeros({5})}, {layer + ".on_input", zeros({})}}, {layer, "each input"});
+    refuse("another bias", {{layer + ".diff", zeros({4, 6})}, {layer + ".diff_b", zeros({3})}}, {layer, "3 biases"});
+    refuse("alpha",
+           {{layer + ".lora_up.weight", zeros({4, 2})},
+            {layer + ".lora_down.weight", zeros({2, 6})},
+            {layer + ".alpha", zeros({2})}},
+           {layer, "one number"});
+    CHECK(!refusal(set, {{"gone", folder.file("gone.safetensors"), 1, 1, {}}}).empty());
+    CHECK(sameBits(before, weightsOf(*layers)));
+}
+
+SG_CASE(what_matches_nothing_is_named)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    Tensors tensors = under("lora/a/");
+    tensors["lora_unet_elsewhere.lora_up.weight"] = torch::ones({4, 2});
+    tensors["lora_unet_elsewhere.lora_down.weight"] = torch::ones({2, 6});
+    tensors["odd"] = torch::ones({1});
+    const std::string path = folder.file("some.safetensors");
+    test::writeTensors(path, tensors);
+    const AdapterReport report = set.apply({{"some", path, 1, 1, {}}});
+    CHECK(report.warnings.size() == 1);
+    for (const std::string word : {"LoRA some", "2 of 5", "lora_unet_elsewhere", "odd"})
+        if (report.warnings.empty() || report.warnings[0].find(word) == std::string::npos)
+            test::failed(__FILE__, __LINE__,
+                         "no " + word + " in: " + (report.warnings.empty() ? "" : report.warnings[0]));
+    CHECK(set.apply({{"some", path, 1, 1, {}}}).warnings == report.warnings);
+}
+
+SG_CASE(a_whole_lora_equals_diffusers)
+{
+    const auto checkpoint = loadCheckpoint(kData + "/networks/sd1.safetensors", torch::kCPU, torch::kFloat32);
+    const TensorFile io(kData + "/adapters/kohya_io.safetensors");
+    const Tensors text = weightsOf(*checkpoint->text), unet = weightsOf(*checkpoint->unet);
+    AdapterSet set({{AdapterNetwork::Text, checkpoint->text.ptr()}, {AdapterNetwork::Unet, checkpoint->unet.ptr()}},
+                   BaseFamily::Sd1);
+    const AdapterReport report = set.apply({{"kohya", kData + "/adapters/kohya.safetensors", .9, .6, {}}});
+    CHECK(report.warnings.empty());
+    CHECK(report.textChanged);
+    const double inText = relativeError(checkpoint->text->forward(io.at("tokens")), io.at("text"));
+    const double inUnet =
+        relativeError(checkpoint->unet->forward(io.at("x"), io.at("t"), io.at("context")).contiguous(), io.at("unet"));
+    std::printf("     text %.1e, UNet %.1e\n", inText, inUnet);
+    CHECK(inText <= 1e-4);
+    CHECK(inUnet <= 1e-4);
+    set.apply({});
+    CHECK(sameBits(text, weightsOf(*checkpoint->text)));
+    CHECK(sameBits(unet, weightsOf(*checkpoint->unet)));
+}
+
+SG_CASE(embeddings_take_their_rows)
+{
+    const Folder folder;
+    const torch::Tensor small = torch::randn({2, 6}), left = torch::randn({3, 6}), right = torch::randn({3, 8});
+    test::writeTensors(folder.file("one"), {{"emb_params", small}});
+    test::writeTensors(folder.file("single"), {{"<thing>", small[0].clone()}});
+    test::writeTensors(folder.file("xl"), {{"clip_l", left}, {"clip_g", right}});
+    test::writeTensors(folder.file("uneven"), {{"clip_l", left}, {"clip_g", right.narrow(0, 0, 2).clone()}});
+    test::writeTensors(folder.file("odd"), {{"a", left}, {"b", right}});
+
+    EmbeddingSet sd1;
+    bool changed = false;
+    const std::vector<WantedEmbedding> files{
+        {"one", folder.file("one")}, {"xl", folder.file("xl")}, {"single", folder.file("single")}};
+    const std::vector<std::string> warnings = sd1.use(files, {6}, &changed);
+    CHECK(changed && warnings.size() == 1 && warnings[0].find("xl") != std::string::npos &&
+          warnings[0].find("6 and 8") != std::string::npos);
+    CHECK(sd1.use(files, {6}, &changed) == warnings && !changed);
+    CHECK(sd1.names().size() == 2 && sd1.names().vectors(0) == 2 && sd1.name(1) == "single");
+    const Expected<PromptChunks> chunks = chunkPrompt("a one single xl", {.embeddings = &sd1.names()});
+    CHECK(chunks && chunks->chunks.size() == 1 && chunks->chunks[0].embeddings.size() == 2);
+    const torch::Tensor words = torch::randn({1, 77, 6});
+    const torch::Tensor placed = sd1.placed(words, chunks->chunks[0], 0);
+    CHECK(at::equal(placed.narrow(1, 0, 2), words.narrow(1, 0, 2)));
+    CHECK(at::equal(placed[0].narrow(0, 2, 2), small));
+    CHECK(at::equal(placed[0][4], small[0]));
+    CHECK(at::equal(placed.narrow(1, 5, 72), words.narrow(1, 5, 72)));
+
+    EmbeddingSet sdxl;
+    CHECK(sdxl.use({{"xl", folder.file("xl")}}, {6, 8}).empty());
+    PromptChunk last;
+    last.embeddings = {{75, 0}};  // only two rows are left
+    CHECK(at::equal(sdxl.placed(torch::zeros({1, 77, 8}), last, 1)[0].narrow(0, 75, 2), right.narrow(0, 0, 2)));
+    CHECK(at::equal(sdxl.placed(torch::zeros({1, 77, 6}), last, 0)[0].narrow(0, 75, 2), left.narrow(0, 0, 2)));
+    for (const char *name : {"uneven", "odd", "gone"}) {
+        bool refused = false;
+        try {
+            sdxl.use({{name, folder.file(name)}}, {6, 8});
+        } catch (const Failure &) {
+            refused = true;
+        }
+        CHECK(refused);
+    }
+    CHECK(sdxl.names().size() == 1);  // as before
+}
+
+// diffusers' names of all layers of real networks, as its own conversion of whole checkpoints has them.
+SG_CASE(layer_names_are_diffusers)
+{
+    for (const char *name : {"sd1", "sdxl"}) {
+        std::ifstream file(kData + "/adapters/" + name + "_layers.txt");
+        std::vector<std::array<std::string, 3>> rows;  // kohya's, diffusers', the checkpoint's
+        for (std::array<std::string, 3> row; file >> row[0] >> row[1] >> row[2];)
+            rows.push_back(row);
+        CHECK(rows.size() > 250);
+        std::vector<std::string> parameters;
+        for (const auto &row : rows)
+            parameters.push_back(row[2] + ".weight");
+        AdapterLayers layers;
+        layers.add(AdapterNetwork::Unet, parameters);
+        std::size_t wrong = 0;
+        for (const auto &[kohya, dotted, own] : rows)
+            for (const std::string &spelling :
+                 {kohya, dotted, "unet." + dotted, "diffusion_model." + own, "lora_unet_" + [text = own]() mutable {
+                      std::replace(text.begin(), text.end(), '.', '_');
+                      return text;
+                  }()}) {
+                const AdapterTarget *found = layers.find(spelling);
+                if ((!found || found->weight != own + ".weight") && ++wrong < 5)
+                    test::failed(__FILE__, __LINE__, spelling + " is " + (found ? found->weight : "nothing"));
+            }
+        CHECK(wrong == 0);
+    }
+}
+
+int main(int count, char **names)
+{
+    const c10::InferenceMode mode;
+    at::set_num_threads(1);
+    return sg::test::runCases(count, names);
+}
