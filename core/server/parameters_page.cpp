@@ -74,6 +74,7 @@ Json rowJson(const ParamSpec &spec)
     row["choices"] = spec.choices;
     row["infotextKey"] = spec.infotextKey;
     row["infotextValues"] = spec.infotextValues;
+    row["infotextAlways"] = spec.infotextAlways;
     row["option"] = spec.option;
     return row;
 }

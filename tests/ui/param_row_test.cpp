@@ -87,7 +87,7 @@ void ParamRowTest::openApi()
 void ParamRowTest::docs()
 {
     const std::string page = server::parametersMarkdown(m_table);
-    QVERIFY(page.find("| `test_row` | Test row: Added by a test. | 0 to 3") != std::string::npos);
+    QVERIFY(page.find("| `test_row` | ti | Test row: Added by a test. | 0 to 3") != std::string::npos);
 }
 
 void ParamRowTest::infotextPair()

@@ -84,8 +84,8 @@ Expected<ParamSpec> decodeSpec(const Json &json)
     spec.maximum = number<double>(json, "maximum");
     spec.step = number<double>(json, "step", 1);
     spec.multipleOf = number<std::int64_t>(json, "multipleOf", 1);
-    const auto option = json.find("option");
-    spec.option = option != json.end() && option->is_boolean() && option->get<bool>();
+    spec.option = json.value("option", Json(false)) == true;
+    spec.infotextAlways = json.value("infotextAlways", Json(false)) == true;
     for (const QString &choice : texts(json, "choices"))
         spec.choices.push_back(choice.toStdString());
     for (const QString &value : texts(json, "infotextValues"))

@@ -64,7 +64,7 @@ SG_CASE(companions_of_the_model_are_read)
     header["model"]["loras"] = {{{"name", "a"}, {"path", "/a"}, {"hash", "0f"}}, {{"name", "b"}, {"path", "/b"}}};
     header["model"]["embeddings"] = {{{"name", "e"}, {"path", "/e"}}};
     header["model"]["vae"] = {{"name", "v.safetensors"}, {"path", "/v"}};
-    const Expected<GenerateMessage> message = parseGenerate(header);
+    const Expected<GenerateMessage> message = parseGenerate(Frame{header, {}});
     CHECK(message.has_value());
     if (!message) return;
     CHECK(message->model.loras.size() == 2 && message->model.loras[0].hash == "0f" &&
@@ -77,7 +77,7 @@ SG_CASE(companions_of_the_model_are_read)
           std::pair("vae", Json("v"))}) {
         Json wrong = header;
         wrong["model"][key] = value;
-        const Expected<GenerateMessage> refused = parseGenerate(wrong);
+        const Expected<GenerateMessage> refused = parseGenerate(Frame{wrong, {}});
         CHECK(!refused && refused.error().code == ErrorCode::InvalidArgument);
         CHECK(!refused && refused.error().subject.starts_with(std::string("model.") + key));
     }

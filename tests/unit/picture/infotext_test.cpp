@@ -296,7 +296,7 @@ void InfotextTest::imageToImage()
     // Nothing of the mask, since there is none.
     QCOMPARE(lastLine(text),
              std::string("Steps: 50, Sampler: Euler, CFG scale: 7.0, Seed: 1, Size: 512x512, Model: m, "
-                         "Denoising strength: 0.75, Noise multiplier: 1.1, Extra noise: 0.2, Version: v"));
+                         "Denoising strength: 0.75, RNG: CPU, Noise multiplier: 1.1, Extra noise: 0.2, Version: v"));
     const Expected<ParsedInfotext> parsed = parseInfotext(text);
     QVERIFY(parsed->params["denoising_strength"] == 0.75 && parsed->params["initial_noise_multiplier"] == 1.1);
     QVERIFY(!parsed->params.contains("init_images") && !parsed->params.contains("enable_hr") && parsed->notes.empty());
@@ -313,7 +313,7 @@ void InfotextTest::inpainting()
         return lastLine(infotext({values(body), table(), "m", "", 1, 1, "", "v"}));
     };
     const std::string usual = line({{"inpainting_fill", 1}, {"inpaint_full_res", false}});
-    QVERIFY2(usual.ends_with("Denoising strength: 0.75, Mask blur: 4, Version: v"), usual.c_str());
+    QVERIFY2(usual.ends_with("Denoising strength: 0.75, RNG: CPU, Mask blur: 4, Version: v"), usual.c_str());
     const Json read = parseInfotext(usual)->params;
     QVERIFY(read["inpainting_fill"] == 1 && read["inpaint_full_res"] == false && read["inpainting_mask_invert"] == 0);
     const std::string all = line(
@@ -337,8 +337,9 @@ void InfotextTest::hiresFix()
         return lastLine(infotext({values(body), table(), "m", "", 1, 1, "", "v"}));
     };
     const std::string usual = line({{"hr_upscaler", "Lanczos"}});
-    QVERIFY2(usual.ends_with("Denoising strength: 0.6, Hires upscale: 2.0, Hires upscaler: Lanczos, Version: v"),
-             usual.c_str());
+    QVERIFY2(
+        usual.ends_with("Denoising strength: 0.6, RNG: CPU, Hires upscale: 2.0, Hires upscaler: Lanczos, Version: v"),
+        usual.c_str());
     const std::string own = line({{"hr_resize_x", 1024},
                                   {"hr_second_pass_steps", 7},
                                   {"hr_sampler_name", "DDIM"},
