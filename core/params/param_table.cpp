@@ -117,7 +117,7 @@ std::vector<ParamSpec> textToImageSpecs()
                 ""),
         number("eta", "Eta", "Noise added again at each step; -1 is the sampler's own: 1 for ancestral ones, 0 for DDIM.", G::Sampling, -1, -1, -1,
                1, 0.05, "Eta"),
-        text("styles", "Styles", "Names of styles to put around the prompts, joined by commas.", G::Prompt),
+        text("styles", "Styles", "Names of styles to put around the prompts, joined by commas.", G::Model),
         choice("emphasis", "Emphasis", "What becomes of weights: Original keeps the mean, No norm does not, Ignore leaves them out, None reads brackets as text.",
                G::Sampling, "Original", {"Original", "None", "Ignore", "No norm"}, "Emphasis"),
         integer("clip_skip", "Clip skip", "Which layer of the text encoder is read, counted from the last.", G::Sampling, 1, 1, 1, 12, 1, "", "Clip skip"),

@@ -26,7 +26,22 @@ using namespace Qt::Literals::StringLiterals;
 
 constexpr std::array kGroupOrder{ParamGroup::Model, ParamGroup::Sampling, ParamGroup::Size, ParamGroup::Seed,
                                  ParamGroup::Batch};
-constexpr std::array<std::string_view, 15> kRarelyUsed{"eta", "subseed", "subseed_strength", "emphasis", "clip_skip", "comma_padding_backtrack", "pad_cond_uncond", "cfg_rescale", "cfg_start", "cfg_end", "skip_early_cond", "s_min_uncond", "s_min_uncond_all", "seed_resize_from_w", "seed_resize_from_h"};
+constexpr std::array<std::string_view, 16> kRarelyUsed{"styles",
+                                                       "eta",
+                                                       "subseed",
+                                                       "subseed_strength",
+                                                       "emphasis",
+                                                       "clip_skip",
+                                                       "comma_padding_backtrack",
+                                                       "pad_cond_uncond",
+                                                       "cfg_rescale",
+                                                       "cfg_start",
+                                                       "cfg_end",
+                                                       "skip_early_cond",
+                                                       "s_min_uncond",
+                                                       "s_min_uncond_all",
+                                                       "seed_resize_from_w",
+                                                       "seed_resize_from_h"};
 
 bool rarelyUsed(const ParamSpec &spec)
 {
