@@ -2,6 +2,7 @@
 
 #include "core/modelfile/byte_source.h"
 #include "core/modelfile/diffusers_folder.h"
+#include "core/modelfile/named_index.h"
 #include "core/modelfile/safetensors.h"
 #include "core/modelfile/torch_file.h"
 
@@ -68,16 +69,7 @@ Expected<ModelFormat> modelFormat(const std::filesystem::path &path)
 Expected<TensorIndex> readModelFile(const std::filesystem::path &path)
 {
     if (isModelFolder(path)) return readDiffusersFolder(path);
-    const Expected<FileSource> file = FileSource::open(path);
-    if (!file) return Unexpected{file.error()};
-    Expected<TensorIndex> index = readFile(*file);
-    if (!index) {
-        Error error = index.error();
-        error.subject = path.string();
-        return Unexpected{std::move(error)};
-    }
-    index->setSource(path.string(), file->identity());
-    return index;
+    return readNamed(path, [](const FileSource &file) { return readFile(file); });
 }
 
 }  // namespace sg

@@ -1,6 +1,7 @@
 #include "core/modelfile/safetensors.h"
 
 #include "core/base/json.h"
+#include "core/modelfile/named_index.h"
 
 #include <algorithm>
 #include <array>
@@ -183,16 +184,7 @@ Expected<TensorIndex> readSafetensors(const ByteSource &source)
 
 Expected<TensorIndex> readSafetensors(const std::filesystem::path &path)
 {
-    const Expected<FileSource> file = FileSource::open(path);
-    if (!file) return Unexpected{file.error()};
-    Expected<TensorIndex> index = readSafetensors(*file);
-    if (!index) {
-        Error error = index.error();
-        error.subject = path.string();
-        return Unexpected{std::move(error)};
-    }
-    index->setSource(path.string(), file->identity());
-    return index;
+    return readNamed(path, [](const FileSource &file) { return readSafetensors(file); });
 }
 
 }  // namespace sg

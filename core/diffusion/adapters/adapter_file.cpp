@@ -1,6 +1,7 @@
 #include "core/diffusion/adapters/adapter_file.h"
 
 #include "core/base/error.h"
+#include "core/diffusion/nn/bind.h"
 #include "core/modelfile/model_file.h"
 
 #include <ATen/ops/cat.h>
@@ -20,21 +21,10 @@ Value orThrow(Expected<Value> value)
     return std::move(*value);
 }
 
+/// Beside weights an adapter may hold numbers and switches.
 std::optional<torch::ScalarType> scalarType(DType type)
 {
     switch (type) {
-    case DType::F64:
-        return torch::kFloat64;
-    case DType::F32:
-        return torch::kFloat32;
-    case DType::F16:
-        return torch::kFloat16;
-    case DType::BF16:
-        return torch::kBFloat16;
-    case DType::F8_E4M3:
-        return torch::kFloat8_e4m3fn;
-    case DType::F8_E5M2:
-        return torch::kFloat8_e5m2;
     case DType::Bool:
         return torch::kBool;
     case DType::U8:
@@ -44,7 +34,7 @@ std::optional<torch::ScalarType> scalarType(DType type)
     case DType::I64:
         return torch::kInt64;
     default:
-        return std::nullopt;
+        return nn::weightType(type);
     }
 }
 

@@ -58,26 +58,6 @@ std::string keyList(const std::vector<std::string> &keys)
     return keys.size() > kNamedKeys ? text + ", …" : text;
 }
 
-std::optional<torch::ScalarType> scalarType(DType type)
-{
-    switch (type) {
-    case DType::F64:
-        return torch::kFloat64;
-    case DType::F32:
-        return torch::kFloat32;
-    case DType::F16:
-        return torch::kFloat16;
-    case DType::BF16:
-        return torch::kBFloat16;
-    case DType::F8_E4M3:
-        return torch::kFloat8_e4m3fn;
-    case DType::F8_E5M2:
-        return torch::kFloat8_e5m2;
-    default:
-        return std::nullopt;
-    }
-}
-
 // A 1x1 convolution's weight is written as a matrix by some programs.
 bool sameShape(std::vector<std::int64_t> held, const std::vector<std::int64_t> &wanted)
 {
@@ -95,7 +75,7 @@ struct Wanted {
 // alignment.
 torch::Tensor view(const TensorInfo &info, at::IntArrayRef shape, const std::string &key, const WeightSource &source)
 {
-    const auto type = scalarType(info.dtype);
+    const auto type = weightType(info.dtype);
     if (!type)
         refuse(ErrorCode::UnusableFile, "has type " + std::string(dtypeName(info.dtype)) + ", which no weight has",
                key);
@@ -145,6 +125,26 @@ torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSo
 }
 
 }  // namespace
+
+std::optional<torch::ScalarType> weightType(DType type)
+{
+    switch (type) {
+    case DType::F64:
+        return torch::kFloat64;
+    case DType::F32:
+        return torch::kFloat32;
+    case DType::F16:
+        return torch::kFloat16;
+    case DType::BF16:
+        return torch::kBFloat16;
+    case DType::F8_E4M3:
+        return torch::kFloat8_e4m3fn;
+    case DType::F8_E5M2:
+        return torch::kFloat8_e5m2;
+    default:
+        return std::nullopt;
+    }
+}
 
 void bind(torch::nn::Module &module, const std::string &prefix, const WeightSource &source, BindReport &report)
 {

@@ -8,12 +8,16 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace sg::nn {
+
+/// torch's name for the type of a file's tensor, when weights can have it.
+std::optional<torch::ScalarType> weightType(DType type);
 
 /// Where weights come from, and where and as what they are wanted.
 struct WeightSource {
