@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNamedKeys = 5;
 
 // Beginnings of keys that single files carry beside the networks: nothing here is needed to draw a picture.
-constexpr std::array<std::string_view, 20> kIgnored{"model_ema.",
+constexpr std::array<std::string_view, 22> kIgnored{"model_ema.",
                                                     "ema.",
                                                     "first_stage_model.loss.",
                                                     "first_stage_model.model_ema.",
@@ -34,6 +34,8 @@ constexpr std::array<std::string_view, 20> kIgnored{"model_ema.",
                                                     "posterior_",
                                                     "sqrt_",
                                                     "denoiser.",
+                                                    "v_pred",
+                                                    "ztsnr",
                                                     "scale_factor"};
 
 [[noreturn]] void refuse(ErrorCode code, std::string message, std::string subject)
@@ -178,9 +180,9 @@ UnusedKeys unusedKeys(const TensorIndex &index, const BindReport &report)
     UnusedKeys unused;
     for (const auto &[key, info] : index.tensors()) {
         if (report.used.contains(key)) continue;
-        const bool known = key.ends_with(".position_ids") || std::any_of(kIgnored.begin(), kIgnored.end(), [&](auto p) {
-                               return std::string_view(key).starts_with(p);
-                           });
+        const bool known =
+            key.ends_with(".position_ids") || key.ends_with(".logit_scale") || key.ends_with(".text_projection") ||
+            std::any_of(kIgnored.begin(), kIgnored.end(), [&](auto p) { return std::string_view(key).starts_with(p); });
         (known ? unused.leftovers : unused.unknown).push_back(key);
     }
     return unused;

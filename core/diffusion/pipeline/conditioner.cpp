@@ -14,24 +14,42 @@ constexpr std::int64_t kClipVocabulary = 49408;
 
 void requireClipTokens(const Checkpoint &checkpoint)
 {
-    const ClipTextConfig &text = checkpoint.config.text;
-    if (text.vocabulary >= kClipVocabulary && text.positions >= static_cast<std::int64_t>(kChunkLength)) return;
-    throw Failure{{ErrorCode::UnusableFile,
-                   "the text encoder has " + std::to_string(text.vocabulary) + " tokens and " +
-                       std::to_string(text.positions) + " positions; CLIP's prompts need 49408 and 77",
-                   {}}};
+    for (const auto &encoder : checkpoint.texts) {
+        const TextEncoder::Traits &text = encoder->traits();
+        if (text.vocabulary >= kClipVocabulary && text.positions >= static_cast<std::int64_t>(kChunkLength)) continue;
+        throw Failure{{ErrorCode::UnusableFile,
+                       "the text encoder has " + std::to_string(text.vocabulary) + " tokens and " +
+                           std::to_string(text.positions) + " positions; CLIP's prompts need 49408 and 77",
+                       {}}};
+    }
 }
 
-torch::Tensor encodeChunk(Checkpoint &checkpoint, const PromptChunk &chunk)
+// The chunk's tokens as this encoder wants its rows filled up.
+std::vector<std::int64_t> tokensFor(const TextEncoder &encoder, const PromptChunk &chunk)
 {
     std::vector<std::int64_t> ids(chunk.tokens.begin(), chunk.tokens.end());
-    const torch::Tensor tokens = torch::tensor(ids, torch::kLong).unsqueeze(0).to(checkpoint.device);
-    const torch::Tensor z = checkpoint.text->forward(tokens).to(torch::kFloat);
+    const auto end = std::find(ids.begin(), ids.end(), kClipVocabulary - 1);
+    if (end != ids.end()) std::fill(end + 1, ids.end(), encoder.traits().padToken);
+    return ids;
+}
+
+PromptEmbedding encodeChunk(Checkpoint &checkpoint, const PromptChunk &chunk)
+{
     const bool plain =
         std::all_of(chunk.weights.begin(), chunk.weights.end(), [](float weight) { return weight == 1; });
-    if (plain) return z;
     const std::vector<float> weights(chunk.weights.begin(), chunk.weights.end());
-    return applyEmphasis(z, torch::tensor(weights, torch::kFloat).to(checkpoint.device));
+    std::vector<torch::Tensor> columns;
+    PromptEmbedding made;
+    for (const auto &encoder : checkpoint.texts) {
+        const torch::Tensor tokens =
+            torch::tensor(tokensFor(*encoder, chunk), torch::kLong).unsqueeze(0).to(checkpoint.device);
+        const EncodedText text = encoder->encode(tokens);
+        const torch::Tensor z = text.rows.to(torch::kFloat);
+        columns.push_back(plain ? z : applyEmphasis(z, torch::tensor(weights, torch::kFloat).to(checkpoint.device)));
+        if (text.pooled.defined()) made.pooled = text.pooled.to(torch::kFloat);
+    }
+    made.context = torch::cat(columns, 2);
+    return made;
 }
 
 }  // namespace
@@ -42,7 +60,7 @@ torch::Tensor applyEmphasis(const torch::Tensor &z, const torch::Tensor &weights
     return weighted * (z.mean() / weighted.mean());
 }
 
-torch::Tensor Conditioner::embed(Checkpoint &checkpoint, const std::string &prompt)
+PromptEmbedding Conditioner::embed(Checkpoint &checkpoint, const std::string &prompt)
 {
     const auto known =
         std::find_if(m_recent.begin(), m_recent.end(), [&](const Entry &entry) { return entry.prompt == prompt; });
@@ -54,9 +72,13 @@ torch::Tensor Conditioner::embed(Checkpoint &checkpoint, const std::string &prom
     const Expected<PromptChunks> chunks = chunkPrompt(prompt);
     if (!chunks) throw Failure{chunks.error()};
     std::vector<torch::Tensor> parts;
-    for (const PromptChunk &chunk : chunks->chunks)
-        parts.push_back(encodeChunk(checkpoint, chunk));
-    m_recent.push_front({prompt, torch::cat(parts, 1)});
+    torch::Tensor pooled;
+    for (const PromptChunk &chunk : chunks->chunks) {
+        const PromptEmbedding part = encodeChunk(checkpoint, chunk);
+        if (!pooled.defined()) pooled = part.pooled;
+        parts.push_back(part.context);
+    }
+    m_recent.push_front({prompt, {torch::cat(parts, 1), pooled}});
     if (m_recent.size() > kRemembered) m_recent.pop_back();
     return m_recent.front().embedding;
 }

@@ -10,18 +10,25 @@
 
 namespace sg {
 
+/// What a prompt is for the network.
+/// Shapes  context [1, 77 * chunks, width]; pooled [1, P], of the first chunk, undefined where the family has none;
+///         both float32, on the checkpoint's device.
+struct PromptEmbedding {
+    torch::Tensor context;
+    torch::Tensor pooled;
+};
+
 /// Turns prompts into what the UNet reads, as A1111 does with emphasis "Original". Remembers the last prompts.
 /// One belongs to one checkpoint. Thread  the one that uses the checkpoint.
 class Conditioner {
 public:
-    /// Shapes  [1, 77 * chunks, width], float32, on the checkpoint's device.
-    /// Errors  throws Failure: those of chunkPrompt; UnusableFile when the text encoder is not made for CLIP's tokens.
-    torch::Tensor embed(Checkpoint &checkpoint, const std::string &prompt);
+    /// Errors  throws Failure: those of chunkPrompt; UnusableFile when a text encoder is not made for CLIP's tokens.
+    PromptEmbedding embed(Checkpoint &checkpoint, const std::string &prompt);
 
 private:
     struct Entry {
         std::string prompt;
-        torch::Tensor embedding;
+        PromptEmbedding embedding;
     };
     std::list<Entry> m_recent;  // newest first
 };

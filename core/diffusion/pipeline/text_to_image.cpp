@@ -1,6 +1,7 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
 #include "core/diffusion/pipeline/latent_image.h"
+#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/samplers.h"
@@ -14,6 +15,25 @@
 
 namespace sg {
 namespace {
+
+// A1111's defaults for the refiner.
+constexpr double kWantedScore = 6;
+constexpr double kUnwantedScore = 2.5;
+
+// What a network that wants to see a picture is shown where there is none: for inpainting, all of a grey one is to be
+// drawn; for editing, nothing.
+torch::Tensor emptyPicture(Checkpoint &checkpoint, std::int64_t height, std::int64_t width)
+{
+    const CheckpointConfig &config = checkpoint.config;
+    if (config.imageInput == ImageInput::None) return {};
+    const auto options = torch::TensorOptions().dtype(torch::kFloat).device(checkpoint.device);
+    if (config.imageInput == ImageInput::Edit)
+        return torch::zeros({1, config.latentChannels, height / config.latentFactor, width / config.latentFactor},
+                            options);
+    const torch::Tensor grey = torch::zeros({1, config.vae.pictureChannels, height, width}, options);
+    const torch::Tensor latent = checkpoint.vae->encode(grey.to(checkpoint.vaeDtype)).to(torch::kFloat);
+    return torch::cat({torch::ones_like(latent.narrow(1, 0, 1)), latent}, 1);
+}
 
 void requireFinite(const torch::Tensor &tensor, const char *what)
 {
@@ -50,6 +70,7 @@ public:
 private:
     torch::Tensor sample(const sampling::GuidedModel &model, sampling::NoiseSource &noise);
     torch::Tensor sampleTimesteps(const sampling::GuidedModel &model, torch::Tensor x);
+    sampling::Conditioning conditioning(PromptEmbedding prompt, bool wanted) const;
     sampling::NoiseSource noiseOfBatch() const;
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
@@ -79,19 +100,34 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
                 {ErrorCode::InvalidArgument,
                  std::string(name) + " must be a multiple of " + std::to_string(factor) + " with this checkpoint",
                  name}};
-    if (sampling::isUsableSchedule(checkpoint.config.alphasCumprod))
-        m_levels = sampling::DiscreteSchedule(checkpoint.config.alphasCumprod);
+    m_levels = checkpoint.levels();
     const auto steps = static_cast<int>(request.steps);
     if (samplerOf(request).usesSchedule)
         m_sigmas = sampling::sigmasFor(scheduleOf(request), steps, m_levels);
     else
         m_timesteps = sampling::timestepsFor(steps, m_levels);
     m_steps = static_cast<std::int64_t>(m_sigmas.empty() ? m_timesteps.size() : m_sigmas.size()) - 1;
-    m_guidance = {conditioner.embed(checkpoint, request.prompt), conditioner.embed(checkpoint, request.negativePrompt),
+    m_guidance = {conditioning(conditioner.embed(checkpoint, request.prompt), /*wanted=*/true),
+                  conditioning(conditioner.embed(checkpoint, request.negativePrompt), /*wanted=*/false),
                   request.cfgScale};
     m_context.stop = std::move(stop);
     m_context.eta = request.eta;
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
+}
+
+sampling::Conditioning Task::conditioning(PromptEmbedding prompt, bool wanted) const
+{
+    const CheckpointConfig &config = m_checkpoint.config;
+    if (!wanted && config.emptyNegativeIsZero && m_request.negativePrompt.empty()) {
+        prompt.context = torch::zeros_like(prompt.context);
+        if (prompt.pooled.defined()) prompt.pooled = torch::zeros_like(prompt.pooled);
+    }
+    const std::int64_t height = m_request.height, width = m_request.width;
+    const PictureSizes sizes{height, width, 0, 0, height, width, wanted ? kWantedScore : kUnwantedScore};
+    sampling::Conditioning made{prompt.context, {}, {}};
+    if (prompt.pooled.defined()) made.vector = vectorConditioning(config, prompt.pooled, sizes, m_checkpoint.dtype);
+    made.concat = emptyPicture(m_checkpoint, height, width);
+    return made;
 }
 
 sampling::NoiseSource Task::noiseOfBatch() const
@@ -109,8 +145,8 @@ sampling::NoiseSource Task::noiseOfBatch() const
 void Task::run()
 {
     const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
-                                                  const torch::Tensor &context) {
-        return m_checkpoint.unet->forward(x, timesteps, context);
+                                                  const sampling::Conditioning &told) {
+        return m_checkpoint.predict(x, timesteps, told);
     };
     const sampling::GuidedModel model(network, m_levels, m_checkpoint.config.prediction, m_guidance,
                                       m_checkpoint.dtype);

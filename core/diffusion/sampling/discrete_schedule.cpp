@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 namespace sg::sampling {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 constexpr int kLevels = 1000;
 constexpr double kBetaStart = 0.00085;
 constexpr double kBetaEnd = 0.012;
+constexpr float kLeastAlpha = 4.8973451890853435e-08f;  // sigma 4518.8
 
 std::vector<float> stableDiffusionAlphas()
 {
@@ -44,6 +46,18 @@ DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasC
         m_sigmas.push_back(std::sqrt((1.0f - alpha) / alpha));
         m_logSigmas.push_back(std::log(m_sigmas.back()));
     }
+}
+
+DiscreteSchedule DiscreteSchedule::withZeroTerminalSnr() const
+{
+    const float first = std::sqrt(m_alphasCumprod.front()), last = std::sqrt(m_alphasCumprod.back());
+    std::vector<float> stretched;
+    for (const float alpha : m_alphasCumprod) {
+        const float root = (std::sqrt(alpha) - last) * (first / (first - last));
+        stretched.push_back(root * root);
+    }
+    stretched.back() = kLeastAlpha;
+    return DiscreteSchedule(std::move(stretched));
 }
 
 float DiscreteSchedule::sigmaToT(float sigma) const

@@ -14,21 +14,21 @@ GuidedModel::GuidedModel(NoiseNetwork network, const DiscreteSchedule &levels, P
     m_guidance.unwanted = m_guidance.unwanted.to(m_dtype);
 }
 
-torch::Tensor GuidedModel::call(const torch::Tensor &input, float t, const torch::Tensor &context) const
+torch::Tensor GuidedModel::call(const torch::Tensor &input, float t, const Conditioning &told) const
 {
     const torch::Tensor times = torch::full({1}, t, input.options()).to(m_dtype).to(torch::kFloat);
-    return m_network(input.to(m_dtype), times, context).to(torch::kFloat);
+    return m_network(input.to(m_dtype), times, told).to(torch::kFloat);
 }
 
 torch::Tensor GuidedModel::guided(const torch::Tensor &input, float t, const Combine &combine) const
 {
     const std::int64_t batch = input.size(0);
-    const torch::Tensor wanted = m_guidance.wanted.expand({batch, -1, -1});
+    const Conditioning wanted = m_guidance.wanted.expanded(batch);
     if (m_guidance.scale == 1) return combine(call(input, t, wanted));
-    const torch::Tensor unwanted = m_guidance.unwanted.expand({batch, -1, -1});
+    const Conditioning unwanted = m_guidance.unwanted.expanded(batch);
     torch::Tensor with, without;
-    if (wanted.size(1) == unwanted.size(1)) {
-        const torch::Tensor both = call(torch::cat({input, input}), t, torch::cat({wanted, unwanted}));
+    if (wanted.context.size(1) == unwanted.context.size(1)) {
+        const torch::Tensor both = call(torch::cat({input, input}), t, Conditioning::join(wanted, unwanted));
         with = combine(both.narrow(0, 0, batch));
         without = combine(both.narrow(0, batch, batch));
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/diffusion/sampling/conditioning.h"
 #include "core/diffusion/sampling/discrete_schedule.h"
 
 #include <torch/types.h>
@@ -10,15 +11,15 @@ namespace sg::sampling {
 
 enum class Prediction { Eps, V };
 
-/// One call of the network. Shapes  x [N, C, H, W]; timesteps [1] float, of all of x; context [N, L, W]. Returns [N, C,
+/// One call of the network. Shapes  x [N, C, H, W]; timesteps [1] float, of all of x; told: N rows each. Returns [N, C,
 /// H, W].
 using NoiseNetwork =
-    std::function<torch::Tensor(const torch::Tensor &x, const torch::Tensor &timesteps, const torch::Tensor &context)>;
+    std::function<torch::Tensor(const torch::Tensor &x, const torch::Tensor &timesteps, const Conditioning &told)>;
 
-/// What the words ask for. Shapes  [1, L, W] each; the two L may differ.
+/// What the words ask for. Shapes  one row each, or one for each picture; the two contexts' L may differ.
 struct Guidance {
-    torch::Tensor wanted;
-    torch::Tensor unwanted;
+    Conditioning wanted;
+    Conditioning unwanted;
     double scale = 7;
 };
 
@@ -39,7 +40,7 @@ public:
 private:
     using Combine = std::function<torch::Tensor(const torch::Tensor &raw)>;
     torch::Tensor guided(const torch::Tensor &input, float t, const Combine &combine) const;
-    torch::Tensor call(const torch::Tensor &input, float t, const torch::Tensor &context) const;
+    torch::Tensor call(const torch::Tensor &input, float t, const Conditioning &told) const;
 
     NoiseNetwork m_network;
     const DiscreteSchedule &m_levels;

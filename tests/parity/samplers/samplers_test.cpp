@@ -38,9 +38,9 @@ torch::Tensor epsModel(const torch::Tensor &x, int t)
     return 0.3 * torch::tanh(x) + 0.1 * x + t / 2000.0;
 }
 
-torch::Tensor network(const torch::Tensor &x, const torch::Tensor &t, const torch::Tensor &context)
+torch::Tensor network(const torch::Tensor &x, const torch::Tensor &t, const Conditioning &told)
 {
-    return torch::tanh(x) * context.mean({1, 2}).view({-1, 1, 1, 1}) + t.view({-1, 1, 1, 1}) / 1000 + 0.1 * x;
+    return torch::tanh(x) * told.context.mean({1, 2}).view({-1, 1, 1, 1}) + t.view({-1, 1, 1, 1}) / 1000 + 0.1 * x;
 }
 
 std::string number(double value)
@@ -185,13 +185,14 @@ SG_CASE(guidance)
             for (const auto &[name, other] : {std::pair("same", "guide.unwanted"), {"longer", "guide.longer"}})
                 for (const double scale : {1.0, 7.5}) {
                     int calls = 0;
-                    const NoiseNetwork counted = [&](const auto &x, const auto &t, const auto &context) {
+                    const NoiseNetwork counted = [&](const auto &x, const auto &t, const Conditioning &told) {
                         ++calls;
-                        CHECK(t.numel() == 1 && x.size(0) == context.size(0));
-                        return network(x, t, context);
+                        CHECK(t.numel() == 1 && x.size(0) == told.context.size(0));
+                        return network(x, t, told);
                     };
                     const GuidedModel model(counted, levels, prediction,
-                                            {data().at("guide.wanted"), data().at(other), scale}, torch::kFloat);
+                                            {{data().at("guide.wanted"), {}, {}}, {data().at(other), {}, {}}, scale},
+                                            torch::kFloat);
                     const torch::Tensor made = model.x0(data().at("guide.x") * sigma, sigma);
                     const std::string key =
                         "guide." + std::string(kind) + "." + sigmaText + "." + name + "." + number(scale);
@@ -200,10 +201,25 @@ SG_CASE(guidance)
                 }
 }
 
+// Lin et al. 2023, arXiv:2305.08891, algorithm 1, in double precision: no picture is left at the last level, and the
+// first one stays.
+SG_CASE(zero_terminal_snr)
+{
+    const DiscreteSchedule plain, zero = DiscreteSchedule().withZeroTerminalSnr();
+    CHECK(zero.size() == plain.size() && zero.alphaCumprod(0) == plain.alphaCumprod(0));
+    CHECK_NEAR(zero.sigmaMax(), 4518.8, 0.5);  // A1111's
+    const auto root = [&](std::size_t t) { return std::sqrt(static_cast<double>(plain.alphaCumprod(t))); };
+    for (std::size_t t = 0; t + 1 < plain.size(); ++t) {
+        const double wanted = (root(t) - root(999)) * root(0) / (root(0) - root(999));
+        CHECK_NEAR(std::sqrt(static_cast<double>(zero.alphaCumprod(t))), wanted, 1e-6);
+    }
+    CHECK_NEAR(zero.sigmaToT(zero.sigmaMax()), 999, 1e-3);
+}
+
 SG_CASE(timestep_guidance_is_the_same_noise)
 {
     const DiscreteSchedule levels;
-    const Guidance words{data().at("guide.wanted"), data().at("guide.unwanted"), 7.5};
+    const Guidance words{{data().at("guide.wanted"), {}, {}}, {data().at("guide.unwanted"), {}, {}}, 7.5};
     const int t = 500;
     const float alpha = levels.alphaCumprod(t);
     const torch::Tensor &x = data().at("guide.x");
