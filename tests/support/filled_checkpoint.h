@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
