@@ -4,7 +4,7 @@ function(sg_outside name)
     target_link_libraries(sg_outside_${name} INTERFACE ${ARGN})
 endfunction()
 
-# A bare GPU machine has a compiler, CMake and the torch wheel: `dev.sh gpu-bundle` packs the three small libraries for it,
+# A bare GPU machine has a compiler, CMake and the torch wheel: `dev.sh gpu-bundle` packs the four small libraries for it,
 # and -DSERIGRAPH_BUNDLE=<folder> builds core/diffusion, its tests and its benchmark from them, and nothing that needs more.
 set(SERIGRAPH_BUNDLE "" CACHE PATH "Folder made by dev.sh gpu-bundle")
 if(SERIGRAPH_BUNDLE)
@@ -21,6 +21,10 @@ find_path(SG_UTF8PROC_INCLUDE utf8proc.h ${bundle_hints} PATH_SUFFIXES include R
 find_library(SG_UTF8PROC NAMES utf8proc libutf8proc.a ${bundle_hints} PATH_SUFFIXES lib REQUIRED)
 sg_outside(utf8proc ${SG_UTF8PROC})
 target_include_directories(sg_outside_utf8proc SYSTEM INTERFACE ${SG_UTF8PROC_INCLUDE})
+find_path(SG_YAML_INCLUDE yaml.h ${bundle_hints} PATH_SUFFIXES include REQUIRED)   # Debian: libyaml-dev
+find_library(SG_YAML NAMES libyaml.a yaml ${bundle_hints} PATH_SUFFIXES lib REQUIRED)
+sg_outside(yaml ${SG_YAML})
+target_include_directories(sg_outside_yaml SYSTEM INTERFACE ${SG_YAML_INCLUDE})
 
 if(SERIGRAPH_ENGINE)
     find_package(LibTorch 2.11 REQUIRED)

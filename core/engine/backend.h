@@ -32,6 +32,7 @@ struct LoadReport {
     std::string family;  ///< "sd1", …
     std::uint64_t bytes = 0;
     std::vector<std::string> warnings;
+    std::vector<std::string> reasons;  ///< what the choice of family, prediction … rests on; English
 };
 
 struct ResidentModel {

@@ -266,6 +266,7 @@ Json EngineServer::runJob(Job &job)
     json["bytes"] = loaded->bytes;
     json["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     json["warnings"] = loaded->warnings;
+    json["reasons"] = loaded->reasons;
     return json;
 }
 

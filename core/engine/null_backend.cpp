@@ -40,7 +40,7 @@ Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token)
     const std::lock_guard lock(m_mutex);
     const auto same = [&](const ResidentModel &resident) { return resident.path == model.path; };
     if (std::none_of(m_models.begin(), m_models.end(), same)) m_models.push_back({model.path, bytes});
-    return LoadReport{"null", bytes, {}};
+    return LoadReport{"null", bytes, {}, {}};
 }
 
 Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,

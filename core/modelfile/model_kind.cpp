@@ -97,6 +97,20 @@ Found later(const TensorIndex &index, std::string_view prefix)
     return std::nullopt;
 }
 
+/// What sets it apart within its family.
+std::string variantWords(const TensorIndex &index, BaseFamily family)
+{
+    std::string words;
+    const std::int64_t channels = index.dim("model.diffusion_model.input_blocks.0.0.weight", 1);
+    if (channels == 9) words += ", 9 input channels: inpainting";
+    if (channels == 8) words += ", 8 input channels: edits by instruction";
+    if (family == BaseFamily::Sdxl && !index.hasPrefix("conditioner.embedders.0.transformer."))
+        words += ", OpenCLIP alone: the refiner";
+    if (index.contains("v_pred")) words += ", key v_pred";
+    if (index.contains("ztsnr")) words += ", key ztsnr";
+    return words;
+}
+
 Found asCheckpoint(const TensorIndex &index)
 {
     for (const std::string_view prefix : {"model.diffusion_model.", ""})
@@ -115,6 +129,7 @@ Found asCheckpoint(const TensorIndex &index)
         family = BaseFamily::Sdxl;
         reason += ", text encoders under conditioner.embedders";
     }
+    reason += variantWords(index, family);
     if (!index.hasPrefix("first_stage_model.")) reason += ", no VAE";
     return ModelDescription{ModelKind::Checkpoint, familyOr(family, familyOfMetadata(index)), reason};
 }

@@ -59,6 +59,20 @@ Negative prompt: blurry
 Steps: 20, Sampler: DPM++ 2M Karras, Schedule type: Karras, CFG scale: 7.0, Seed: 5, Size: 128x192, Model hash: 0123456789, Model: "a, b", \
 Variation seed: 3, Variation seed strength: 0.15, Eta: 0.5, Version: v1.10.1, User: me"""
 PROMPT = """a (((house:1.3)) [on] a (hill:0.5), \\(sun\\), (((sky))). BREAK [from:to:0.5] [a|b] <lora:x:0.8> (x:1e999) (:2) AND \u661f \u00e9"""
+SIDECAR = """model:
+  base_learning_rate: 1.0e-4
+  target: ldm.models.diffusion.ddpm.LatentDiffusion
+  params:
+    parameterization: "v"
+    scale_factor: 0.18215
+    unet_config:
+      target: ldm.modules.diffusionmodules.openaimodel.UNetModel
+      params: {context_dim: 1024, num_head_channels: 64, attention_resolutions: [4, 2, 1]}
+    cond_stage_config:
+      params:
+        freeze: True
+        layer: "penultimate"
+"""
 TARGETS = {
     "base64": [b"", b"QUJD", b"QQ==", b"QUI=", b"data:image/png;base64,QUJDREVG", b"QR==", b"Q?=="],
     "diffusers_folder": [b'\0{"_class_name":"X","unet":["diffusers","Y"],"vae":[null,null]}', b'\0{"_class_name":"Flux","transformer":["a","b"]}',
@@ -101,6 +115,8 @@ TARGETS = {
                                       "vae.decoder.mid_block.attentions.0.to_out.0.weight": tensor("F16", [0, 4], 0, 0)}),
                     b"\x08" + header(a=tensor("F32", [4294967296, 4294967296], 0, 8))],
     "torch_file": [path.read_bytes() for path in torch_files()] + [hostile.archive(hostile.GOOD), hostile.legacy(hostile.GOOD)],
+    "sidecar": [SIDECAR.encode(), b"model:\n  params:\n    parameterization: v\n", b"a: &x [1]\nb: *x", b"- " * 40 + b"x", b"{a: {b: [c, {d: e}]}}",
+                b"model: {params: {scale_factor: .inf}}", b"? [a]\n: b", b"--- a\n--- b", b"a: |\n  text\n# c\nb: 'x'", b"%YAML 9.9\n---\na"],
     "tokenizer": ["a photo of a cat, don't 2026".encode(), "\u201cquotes\u201d \ufb01ne \uff21\uff22 e\u0301 \u03a3\u039f\u03a3 \u0130".encode(),
                   "\u661f\u304c\u306f\ud55c\uad6d \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940 \U0001F468\u200d\U0001F469".encode(),
                   b"\x1b[31mred\x1b[0m <|endoftext|> <|startoftext|>", b"\xff\xfe\xe2\x82", b"a" * 300, "\u0301\u0323".encode() * 30],

@@ -194,9 +194,9 @@ UnusedKeys unusedKeys(const TensorIndex &index, const BindReport &report)
     UnusedKeys unused;
     for (const auto &[key, info] : index.tensors()) {
         if (report.used.contains(key)) continue;
-        const bool known = key.ends_with(".position_ids") || std::any_of(kIgnored.begin(), kIgnored.end(), [&](auto p) {
-                               return std::string_view(key).starts_with(p);
-                           });
+        const bool known =
+            key.ends_with(".position_ids") || key.ends_with(".logit_scale") || key.ends_with(".text_projection") ||
+            std::any_of(kIgnored.begin(), kIgnored.end(), [&](auto p) { return std::string_view(key).starts_with(p); });
         (known ? unused.leftovers : unused.unknown).push_back(key);
     }
     return unused;

@@ -1,6 +1,13 @@
 #include "core/diffusion/nn/functions.h"
 
+#include <cmath>
+
 namespace sg::nn {
+namespace {
+
+constexpr double kLongestPeriod = 10000;
+
+}  // namespace
 
 torch::Tensor attention(const torch::Tensor &q, const torch::Tensor &k, const torch::Tensor &v, std::int64_t heads,
                         bool causal)
@@ -10,6 +17,17 @@ torch::Tensor attention(const torch::Tensor &q, const torch::Tensor &k, const to
     };
     const torch::Tensor y = at::scaled_dot_product_attention(split(q), split(k), split(v), {}, 0.0, causal);
     return y.transpose(1, 2).reshape(q.sizes());
+}
+
+torch::Tensor sinusoids(const torch::Tensor &numbers, std::int64_t width)
+{
+    const std::int64_t half = width / 2;
+    const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(numbers.device());
+    const torch::Tensor rates =
+        at::exp(at::arange(half, options).mul_(-std::log(kLongestPeriod) / static_cast<double>(half)));
+    const torch::Tensor angles = numbers.to(torch::kFloat32).unsqueeze(1) * rates;
+    torch::Tensor waves = at::cat({at::cos(angles), at::sin(angles)}, 1);
+    return width % 2 ? at::constant_pad_nd(waves, {0, 1}) : waves;
 }
 
 torch::Tensor tokensOf(const torch::Tensor &x)

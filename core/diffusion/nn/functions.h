@@ -13,6 +13,10 @@ namespace sg::nn {
 torch::Tensor attention(const torch::Tensor &q, const torch::Tensor &k, const torch::Tensor &v, std::int64_t heads,
                         bool causal = false);
 
+/// Waves of a number, cosines first, periods from 2 pi to 10000 times that. Shapes  [B] -> [B, width], float32.
+/// Source  Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+torch::Tensor sinusoids(const torch::Tensor &numbers, std::int64_t width);
+
 /// Shapes  [B, C, H, W] -> [B, H * W, C]: a view when x is channels-last.
 torch::Tensor tokensOf(const torch::Tensor &x);
 /// The way back: a view, channels-last.

@@ -63,7 +63,7 @@ torch::Tensor LinearImpl::forward(const torch::Tensor &x) const
 
 Conv2dImpl::Conv2dImpl(const Shape &shape)
     : m_shape(shape), m_weight(declare("weight", {shape.out, shape.in, shape.kernel, shape.kernel})),
-      m_bias(declare("bias", {shape.out}))
+      m_bias(shape.bias ? declare("bias", {shape.out}) : torch::Tensor())
 {
 }
 

@@ -63,6 +63,7 @@ public:
     struct Shape {
         std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
         bool seldom = false;  ///< runs once a picture: what its weight is turned into is not worth its memory
+        bool bias = true;
     };
     explicit Conv2dImpl(const Shape &shape);
     torch::Tensor forward(const torch::Tensor &x) { return convolve(x, m_bias, {}); }

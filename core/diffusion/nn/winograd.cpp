@@ -45,11 +45,12 @@ class Run {
 public:
     Run(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias, const torch::Tensor &plus,
         bool doubled)
-        : m_x(x.contiguous(at::MemoryFormat::ChannelsLast)), m_weight(weight), m_bias(bias.contiguous()),
-          m_shift(doubled ? 1 : 0), m_in(x.size(1)), m_out(weight.size(1) * kPanel), m_height(x.size(2) << m_shift),
+        : m_x(x.contiguous(at::MemoryFormat::ChannelsLast)), m_weight(weight), m_shift(doubled ? 1 : 0),
+          m_in(x.size(1)), m_out(weight.size(1) * kPanel), m_height(x.size(2) << m_shift),
           m_width(x.size(3) << m_shift), m_rows((m_height + kTile - 1) / kTile),
           m_columns((m_width + kTile - 1) / kTile)
     {
+        if (bias.defined()) m_bias = bias.contiguous();
         if (plus.defined()) m_plus = plus.contiguous(at::MemoryFormat::ChannelsLast);
         m_y = at::empty({x.size(0), m_out, m_height, m_width}, x.options(), at::MemoryFormat::ChannelsLast);
         const std::int64_t tiles = m_x.size(0) * m_rows * m_columns;
@@ -124,12 +125,12 @@ private:
                                              .rows = std::min(kTile, m_height - place.y),
                                              .columns = std::min(kTile, m_width - place.x)};
             kernels::transformOutput(products + i * channels, m_productPlane, channels,
-                                     m_bias.data_ptr<float>() + channel, target);
+                                     m_bias.defined() ? m_bias.data_ptr<float>() + channel : nullptr, target);
         }
     }
 
-    const torch::Tensor m_x, m_weight, m_bias;
-    torch::Tensor m_plus, m_y;
+    const torch::Tensor m_x, m_weight;
+    torch::Tensor m_bias, m_plus, m_y;
     const std::int64_t m_shift, m_in, m_out, m_height, m_width;
     const std::int64_t m_rows, m_columns;                      // of tiles in a picture
     std::int64_t m_block = 0;                                  // tiles at a time

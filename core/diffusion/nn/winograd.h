@@ -19,8 +19,8 @@ public:
     void pack(const torch::Tensor &weight);
     void clear() { m_weight.reset(); }
 
-    /// Shapes  x [B, in, H, W]; bias [out]; `plus`, when defined, is added and has the result's shape. With `doubled`,
-    /// every pixel of x stands for 2x2. Returns [B, out, H', W'], channels-last.
+    /// Shapes  x [B, in, H, W]; bias [out] or undefined; `plus`, when defined, is added and has the result's shape.
+    /// With `doubled`, every pixel of x stands for 2x2. Returns [B, out, H', W'], channels-last.
     torch::Tensor forward(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus = {},
                           bool doubled = false) const;
 

@@ -29,7 +29,41 @@ std::vector<float> alphasCumprod(const TensorIndex &index, const nn::WeightSourc
     return sampling::isUsableSchedule(values) ? values : std::vector<float>{};
 }
 
+/// Half of Stable Diffusion 2's checkpoints predict v, and nothing in their files says so. At the highest level a
+/// network that predicts noise gives back what it is given; one that predicts v, what is not noise in it, negated.
+/// Source  A1111's test of SD2 checkpoints: its constants.
+void askPrediction(Checkpoint &checkpoint)
+{
+    constexpr std::int64_t kSide = 8;
+    constexpr float kLastLevel = 999, kHalf = 0.5f, kLimit = -1;
+    const CheckpointConfig &config = checkpoint.config;
+    const auto options = torch::TensorOptions().dtype(checkpoint.dtype).device(checkpoint.device);
+    const torch::Tensor seen = torch::full({1, config.unet.inChannels, kSide, kSide}, kHalf, options);
+    const torch::Tensor words = torch::full({1, 2, config.contextDim}, kHalf, options);
+    const torch::Tensor made = checkpoint.unet->forward(seen, torch::full({1}, kLastLevel), words);
+    const float moved = (made.to(torch::kFloat) - kHalf).mean().item<float>();
+    checkpoint.config.prediction = moved < kLimit ? sampling::Prediction::V : sampling::Prediction::Eps;
+    const std::string kind(moved < kLimit ? "v" : "epsilon");
+    checkpoint.config.reasons.push_back(kind + " prediction: the network moved a grey picture by " +
+                                        std::to_string(moved));
+}
+
 }  // namespace
+
+torch::Tensor Checkpoint::predict(const torch::Tensor &x, const torch::Tensor &timesteps,
+                                  const sampling::Conditioning &told)
+{
+    const torch::Tensor seen = told.concat.defined() ? torch::cat({x, told.concat.to(x.scalar_type())}, 1) : x;
+    return unet->forward(seen, timesteps, told.context, told.vector);
+}
+
+sampling::DiscreteSchedule Checkpoint::levels() const
+{
+    const sampling::DiscreteSchedule trained = sampling::isUsableSchedule(config.alphasCumprod)
+                                                   ? sampling::DiscreteSchedule(config.alphasCumprod)
+                                                   : sampling::DiscreteSchedule();
+    return config.zeroTerminalSnr ? trained.withZeroTerminalSnr() : trained;
+}
 
 void Checkpoint::requireUnchanged() const
 {
@@ -43,27 +77,31 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
 {
     const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
     auto made = std::make_shared<Checkpoint>();
-    made->config = CheckpointConfig::detect(index);
+    made->config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}));
     nn::WeightSource source{index, {}, device, dtype, stop};
     for (const SourceFile &one : index.files()) {
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
         source.files.back()->prefetch();
     }
-    made->config.alphasCumprod = alphasCumprod(index, source);
+    if (made->config.fileAlphas) made->config.alphasCumprod = alphasCumprod(index, source);
     made->device = device;
     made->dtype = dtype;
     made->vaeDtype = dtype == torch::kFloat16 ? torch::kFloat32 : dtype;
-    made->text = ClipTextModel(made->config.text);
     made->unet = UNet(made->config.unet);
     made->vae = Vae(made->config.vae);
 
     nn::BindReport report;
-    nn::bind(*made->text, made->config.textPrefix, source, report);
+    for (const TextConfig &text : made->config.texts) {
+        made->texts.push_back(std::make_shared<ClipTextEncoder>(text.clip, text.reading));
+        nn::bind(made->texts.back()->module(), text.prefix, source, report);
+    }
     nn::bind(*made->unet, made->config.unetPrefix, source, report);
     source.dtype = made->vaeDtype;
     nn::bind(*made->vae, made->config.vaePrefix, source, report);
+    report.used.insert(kMarkerKeys.begin(), kMarkerKeys.end());
     made->warnings = nn::unusedKeys(index, report).warnings();
     made->bytes = report.bytes;
+    if (made->config.predictionUnsure) askPrediction(*made);
     if (report.mapped > 0) made->files = source.files;
     return made;
 }

@@ -15,26 +15,30 @@
 
 namespace sg {
 
-/// The three networks of one file, with their weights on a device.
+/// The networks of one file, with their weights on a device.
 /// Thread  load and use in one thread, under torch::InferenceMode.
 struct Checkpoint {
     CheckpointConfig config;
-    ClipTextModel text{nullptr};
+    std::vector<std::shared_ptr<TextEncoder>> texts;  ///< as CheckpointConfig::texts
     UNet unet{nullptr};
     Vae vae{nullptr};
     torch::Device device = torch::kCPU;
-    torch::ScalarType dtype = torch::kFloat32;  ///< of text encoder and UNet
+    torch::ScalarType dtype = torch::kFloat32;  ///< of text encoders and UNet
     torch::ScalarType vaeDtype = torch::kFloat32;
     std::size_t bytes = 0;  ///< of weights
     std::vector<std::string> warnings;
     std::vector<std::shared_ptr<const nn::MappedFile>> files;  ///< held while weights lie in them; otherwise empty
 
+    /// One call of the denoising network, whatever its family. Shapes  as sampling::NoiseNetwork.
+    torch::Tensor predict(const torch::Tensor &x, const torch::Tensor &timesteps, const sampling::Conditioning &told);
+    /// The noise levels that it was trained on.
+    sampling::DiscreteSchedule levels() const;
     /// Errors  throws Failure ModelChanged when weights lie in a file that was changed since. Ask before each task.
     void requireUnchanged() const;
 };
 
-/// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing else.
-/// Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
+/// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing
+/// else. Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
 /// Errors  throws Failure: NotFound, UnusableFile (which rule, which key), ModelChanged, Cancelled.
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
                                            torch::ScalarType dtype, std::stop_token stop = {});

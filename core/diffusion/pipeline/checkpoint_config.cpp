@@ -2,56 +2,180 @@
 
 #include "core/base/json.h"
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace sg {
 namespace {
 
-using RgbRows = std::vector<std::array<float, 3>>;
-
-/// What shapes cannot say, by family.
-struct Family {
-    BaseFamily family;
-    sampling::Prediction prediction;
-    RgbRows latentToRgb;
-};
-
-const Family &familyDefaults()
-{
-    // Least squares over pictures and their latents; the values that ComfyUI uses for SD1 previews.
-    static const Family kSd1{BaseFamily::Sd1,
-                             sampling::Prediction::Eps,
-                             {{0.3512f, 0.2297f, 0.3227f},
-                              {0.3250f, 0.4974f, 0.2350f},
-                              {-0.2829f, 0.1762f, 0.2721f},
-                              {-0.2120f, -0.2616f, -0.7177f}}};
-    return kSd1;
-}
-
 [[noreturn]] void refuse(std::string message, std::string subject)
 {
     throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::move(subject)}};
 }
 
-sampling::Prediction predictionOf(const TensorIndex &index, sampling::Prediction otherwise)
+struct Told {
+    bool yes = false;
+    std::string why;
+};
+
+// What the network predicts, from what the file says of itself. Nothing: it says nothing.
+std::optional<Told> saysV(const TensorIndex &index)
 {
     constexpr std::string_view kKey = "modelspec.prediction_type";
     const std::string_view said = index.meta(kKey);
-    if (said == "epsilon" || said == "eps") return sampling::Prediction::Eps;
-    if (said == "v" || said == "v_prediction" || index.contains("v_pred")) return sampling::Prediction::V;
+    if (said == "epsilon" || said == "eps") return Told{false, "metadata " + std::string(kKey)};
+    if (said == "v" || said == "v_prediction") return Told{true, "metadata " + std::string(kKey)};
     if (!said.empty()) refuse("\"" + std::string(said) + "\" is neither epsilon nor v", std::string(kKey));
-    return otherwise;
+    if (index.contains("v_pred")) return Told{true, "key v_pred"};
+    if (index.meta("ss_v_parameterization") == "True") return Told{true, "metadata ss_v_parameterization"};
+    const std::string_view architecture = index.meta("modelspec.architecture");
+    if (architecture.starts_with("stable-diffusion-v2-768-v")) return Told{true, "metadata modelspec.architecture"};
+    if (architecture.starts_with("stable-diffusion-v2-512")) return Told{false, "metadata modelspec.architecture"};
+    return std::nullopt;
 }
 
-RgbRows latentToRgbOf(const TensorIndex &index, std::int64_t channels, const RgbRows &otherwise)
+void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const ModelFamily &family,
+                      CheckpointConfig &config)
+{
+    config.prediction = family.prediction;
+    std::string why = "as its family";
+    if (const std::optional<Told> told = saysV(index)) {
+        config.prediction = told->yes ? sampling::Prediction::V : sampling::Prediction::Eps;
+        why = told->why;
+    } else if (sidecar.predictsV) {
+        config.prediction = *sidecar.predictsV ? sampling::Prediction::V : sampling::Prediction::Eps;
+        why = "the .yaml beside it";
+    } else {
+        config.predictionUnsure = family.predictionVaries;
+    }
+    const std::string kind(config.prediction == sampling::Prediction::V ? "v" : "epsilon");
+    if (!config.predictionUnsure) config.reasons.push_back(kind + " prediction: " + why);
+    std::string zero;
+    if (index.contains("ztsnr"))
+        zero = "key ztsnr";
+    else if (index.meta("ss_zero_terminal_snr") == "True")
+        zero = "metadata ss_zero_terminal_snr";
+    config.zeroTerminalSnr = !zero.empty();
+    if (config.zeroTerminalSnr) config.reasons.push_back("zero terminal SNR: " + zero);
+}
+
+// Relatives with the same names that need something else to draw a picture.
+void refuseRelatives(const TensorIndex &index)
+{
+    if (index.contains("edm_mean") || index.contains("edm_vpred.sigma_max"))
+        refuse("is made for EDM noise levels (key " +
+                   std::string(index.contains("edm_mean") ? "edm_mean: Playground 2.5" : "edm_vpred.sigma_max: CosXL") +
+                   "), which are not supported",
+               index.path());
+    if (index.hasPrefix("noise_augmentor.") || index.hasPrefix("embedder.model.visual."))
+        refuse("is an unCLIP checkpoint, which is drawn from pictures and not supported", index.path());
+}
+
+void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFamily &family, CheckpointConfig &config)
+{
+    for (const TextPlace &place : family.texts) {
+        TextConfig text;
+        for (const std::string_view prefix : place.prefixes)
+            if (text.prefix.empty() && index.hasPrefix(prefix)) text.prefix = prefix;
+        const std::size_t number = config.texts.size() + 1;
+        text.clip = ClipTextConfig::detect(index, text.prefix,
+                                           number == 1 ? "serigraph.text.heads"
+                                                       : "serigraph.text" + std::to_string(number) + ".heads");
+        text.reading = place.reading;
+        if (sidecar.penultimate && family.base == BaseFamily::Sd2) {
+            text.reading.skip = *sidecar.penultimate ? 2 : 1;
+            config.reasons.emplace_back("text encoder's layer: the .yaml beside it");
+        }
+        if (text.reading.skip > 1 && text.clip.layers == place.layers - 1) {
+            --text.reading.skip;
+            config.reasons.push_back(text.prefix + "*: " + std::to_string(text.clip.layers) +
+                                     " layers, the one that is never read is left out");
+        }
+        if (!text.reading.pooled) text.clip.projection = 0;
+        if (text.reading.pooled && text.clip.projection == 0)
+            refuse("this tensor is missing; the pooled text needs it", text.prefix + "text_projection");
+        config.contextDim += text.clip.width;
+        config.tokens = config.texts.empty() ? text.clip.positions : std::min(config.tokens, text.clip.positions);
+        config.texts.push_back(std::move(text));
+    }
+    if (config.unet.contextDim != config.contextDim)
+        refuse("the UNet wants words of width " + std::to_string(config.unet.contextDim) + ", the text encoders make " +
+                   std::to_string(config.contextDim),
+               index.path());
+}
+
+// Heads of the UNet's attention, and whether the sidecar is this file's at all.
+void readHeads(const TensorIndex &index, const Sidecar &sidecar, CheckpointConfig &config)
+{
+    if (sidecar.contextDim && *sidecar.contextDim != config.unet.contextDim) {
+        config.reasons.push_back("the .yaml beside it says words of width " + std::to_string(*sidecar.contextDim) +
+                                 ", the tensors " + std::to_string(config.unet.contextDim) + ": they count");
+        return;
+    }
+    if (!index.meta("serigraph.unet.heads").empty() || !index.meta("serigraph.unet.head_dim").empty()) return;
+    if (sidecar.headDim) {
+        config.unet.heads = 0;
+        config.unet.headDim = *sidecar.headDim;
+    } else if (sidecar.heads) {
+        config.unet.heads = *sidecar.heads;
+    } else {
+        return;
+    }
+    config.unet.checkHeads("the .yaml beside it");
+    config.reasons.emplace_back("heads of the UNet: the .yaml beside it");
+}
+
+void readVector(const TensorIndex &index, const ModelFamily &family, CheckpointConfig &config)
+{
+    config.sizes = family.sizes;
+    const std::int64_t count = sizeNumberCount(family.sizes), width = config.unet.vectorDim;
+    if (count == 0 && width > 0)
+        refuse("label_emb: a " + std::string(family.title) + " with vector conditioning is not supported",
+               index.path());
+    if (count == 0) return;
+    const std::int64_t pooled = config.texts.back().clip.projection;
+    config.sizeDim = (width - pooled) / count;
+    if (config.sizeDim < 1 || config.sizeDim * count != width - pooled)
+        refuse("label_emb takes " + std::to_string(width) + " numbers, where the pooled text has " +
+                   std::to_string(pooled) + " and " + std::to_string(count) + " sizes share the rest",
+               index.path());
+    config.reasons.push_back("label_emb takes " + std::to_string(width) + ": pooled text and " + std::to_string(count) +
+                             " numbers");
+}
+
+void readImageInput(const TensorIndex &index, CheckpointConfig &config)
+{
+    const std::int64_t takes = config.unet.inChannels, latent = config.vae.latentChannels;
+    const std::string channels = std::to_string(takes) + " channels";
+    if (config.unet.outChannels != latent)
+        refuse("the UNet makes " + std::to_string(config.unet.outChannels) + " channels, the autoencoder " +
+                   std::to_string(latent),
+               index.path());
+    if (takes == latent) return;
+    if (takes == 2 * latent + 1) {
+        config.imageInput = ImageInput::Inpaint;
+        config.reasons.push_back(channels + ": inpainting");
+    } else if (takes == 2 * latent) {
+        config.imageInput = ImageInput::Edit;
+        config.reasons.push_back(channels + ": edits pictures by instruction");
+    } else {
+        refuse("the UNet takes " + channels + " and the autoencoder makes " + std::to_string(latent) +
+                   ": neither inpainting nor editing" +
+                   (takes == latent + 1 ? " but depth, which is not supported" : ""),
+               index.path());
+    }
+}
+
+LatentRgb latentToRgbOf(const TensorIndex &index, std::int64_t channels, const LatentRgb &otherwise)
 {
     constexpr std::string_view kKey = "serigraph.latent.to_rgb";
     const std::string_view text = index.meta(kKey);
     if (text.empty()) return otherwise;
     const Expected<Json> json = parseJson(text, {.bytes = 4096, .depth = 3, .values = 200});
     if (!json) refuse("is no JSON: " + json.error().message, std::string(kKey));
-    RgbRows rows;
+    LatentRgb rows;
     const auto fits = [&] {
         if (!json->is_array()) return false;
         for (const Json &row : *json) {
@@ -70,43 +194,37 @@ RgbRows latentToRgbOf(const TensorIndex &index, std::int64_t channels, const Rgb
 
 }  // namespace
 
-CheckpointConfig CheckpointConfig::detect(const TensorIndex &index)
+CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sidecar &sidecar)
 {
     const ModelDescription what = describeModel(index);
     if (what.kind != ModelKind::Checkpoint)
         refuse("is no checkpoint but: " + std::string(modelKindName(what.kind)) + " (" + what.reason + ")",
                index.path());
-    const Family &defaults = familyDefaults();
-    if (what.family != defaults.family)
-        refuse("is a checkpoint of family " + std::string(familyName(what.family)) +
-                   "; only Stable Diffusion 1 is supported (" + what.reason + ")",
-               index.path());
+    refuseRelatives(index);
+    const ModelFamily &family = findFamily(index, what);
     CheckpointConfig config;
-    config.family = what.family;
+    config.family = family.base;
+    config.variant = family.name;
+    config.reasons.push_back(std::string(family.title) + ": " + what.reason);
     config.unetPrefix = "model.diffusion_model.";
     config.vaePrefix = "first_stage_model.";
-    config.textPrefix = "cond_stage_model.transformer.text_model.";
-    // Some early files lack one part of the name.
-    if (!index.hasPrefix(config.textPrefix)) config.textPrefix = "cond_stage_model.transformer.";
+    if (!index.hasPrefix(config.vaePrefix))
+        refuse("is half of a " + std::string(family.title) + " checkpoint: it has no autoencoder under " +
+                   config.vaePrefix + "*",
+               index.path());
     config.unet = UNetConfig::detect(index, config.unetPrefix);
-    config.vae = VaeConfig::detect(index, config.vaePrefix);
-    config.text = ClipTextConfig::detect(index, config.textPrefix);
-    if (config.unet.vectorDim > 0) refuse("label_emb: vector conditioning is not supported", index.path());
-    if (config.unet.inChannels != config.vae.latentChannels || config.unet.outChannels != config.vae.latentChannels)
-        refuse("the UNet takes " + std::to_string(config.unet.inChannels) + " channels and the autoencoder makes " +
-                   std::to_string(config.vae.latentChannels) + ": inpainting and editing models are not supported yet",
-               index.path());
-    if (config.unet.contextDim != config.text.width)
-        refuse("the UNet wants words of width " + std::to_string(config.unet.contextDim) + ", the text encoder makes " +
-                   std::to_string(config.text.width),
-               index.path());
-    config.prediction = predictionOf(index, defaults.prediction);
+    readHeads(index, sidecar, config);
+    config.vae = VaeConfig::detect(index, config.vaePrefix, sidecar.latentScale.value_or(family.latentScale));
+    readTexts(index, sidecar, family, config);
+    readVector(index, family, config);
+    readImageInput(index, config);
+    choosePrediction(index, sidecar, family, config);
+    config.emptyNegativeIsZero = family.emptyNegativeIsZero;
+    config.fileAlphas = family.fileAlphas;
     config.latentScale = config.vae.latentScale;
     config.latentChannels = config.vae.latentChannels;
     config.latentFactor = config.vae.factor();
-    config.contextDim = config.unet.contextDim;
-    config.tokens = config.text.positions;
-    config.latentToRgb = latentToRgbOf(index, config.latentChannels, defaults.latentToRgb);
+    config.latentToRgb = latentToRgbOf(index, config.latentChannels, family.latentToRgb);
     return config;
 }
 

@@ -11,12 +11,23 @@ constexpr std::int64_t kClipVocabulary = 49408;
 
 void requireClipTokens(const Checkpoint &checkpoint)
 {
-    const ClipTextConfig &text = checkpoint.config.text;
-    if (text.vocabulary >= kClipVocabulary && text.positions >= static_cast<std::int64_t>(kChunkLength)) return;
-    throw Failure{{ErrorCode::UnusableFile,
-                   "the text encoder has " + std::to_string(text.vocabulary) + " tokens and " +
-                       std::to_string(text.positions) + " positions; CLIP's prompts need 49408 and 77",
-                   {}}};
+    for (const auto &encoder : checkpoint.texts) {
+        const TextEncoder::Traits &text = encoder->traits();
+        if (text.vocabulary >= kClipVocabulary && text.positions >= static_cast<std::int64_t>(kChunkLength)) continue;
+        throw Failure{{ErrorCode::UnusableFile,
+                       "the text encoder has " + std::to_string(text.vocabulary) + " tokens and " +
+                           std::to_string(text.positions) + " positions; CLIP's prompts need 49408 and 77",
+                       {}}};
+    }
+}
+
+/// The chunk's tokens as this encoder wants its rows filled up.
+torch::Tensor tokensFor(const TextEncoder &encoder, const PromptChunk &chunk)
+{
+    std::vector<std::int64_t> ids(chunk.tokens.begin(), chunk.tokens.end());
+    const auto end = std::find(ids.begin(), ids.end(), kClipVocabulary - 1);
+    if (end != ids.end()) std::fill(end + 1, ids.end(), encoder.traits().padToken);
+    return torch::tensor(ids, torch::kLong).unsqueeze(0);
 }
 
 bool isPlain(const PromptChunk &chunk)
@@ -34,6 +45,8 @@ bool sameSchedule(const PromptSchedule &a, const PromptSchedule &b)
 ScheduledEmbedding::ScheduledEmbedding(Checkpoint &checkpoint, PromptSchedule schedule, const TextOptions &options)
     : m_checkpoint(checkpoint), m_schedule(std::move(schedule)), m_options(options)
 {
+    m_empty =
+        std::all_of(m_schedule.texts.begin(), m_schedule.texts.end(), [](const auto &text) { return text.empty(); });
     std::size_t most = 0;
     for (const std::string &text : m_schedule.texts) {
         Expected<PromptChunks> chunks =
@@ -65,7 +78,7 @@ const PromptEmbedding &ScheduledEmbedding::of(std::size_t text)
         std::vector<torch::Tensor> rows;
         for (const Chunk &chunk : m_encoded[i])
             rows.push_back(torch::cat(chunk.columns, 2));
-        m_made[i] = {torch::cat(rows, 1), m_encoded[i].front().pooled};
+        m_made[i] = {torch::cat(rows, 1), m_encoded[i].front().pooled, m_empty};
         m_encoded[i].clear();
     }
     return m_made[text];
@@ -80,10 +93,14 @@ void ScheduledEmbedding::encode(std::size_t text)
 
 ScheduledEmbedding::Chunk ScheduledEmbedding::encodeChunk(const PromptChunk &chunk)
 {
-    const std::vector<std::int64_t> ids(chunk.tokens.begin(), chunk.tokens.end());
-    const torch::Tensor tokens = torch::tensor(ids, torch::kLong).unsqueeze(0).to(m_checkpoint.device);
-    const std::int64_t skip = std::min(m_options.clipSkip, m_checkpoint.config.text.layers + 1);
-    return {{m_checkpoint.text->forward(tokens, skip).to(torch::kFloat)}, {}};
+    Chunk made;
+    for (const auto &encoder : m_checkpoint.texts) {
+        const torch::Tensor tokens = tokensFor(*encoder, chunk).to(m_checkpoint.device);
+        const EncodedText text = encoder->encode(tokens, m_options.clipSkip);
+        made.columns.push_back(text.rows.to(torch::kFloat));
+        if (text.pooled.defined()) made.pooled = text.pooled.to(torch::kFloat);
+    }
+    return made;
 }
 
 torch::Tensor ScheduledEmbedding::weightsOf(const PromptChunk &chunk) const

@@ -22,6 +22,7 @@ namespace sg {
 struct PromptEmbedding {
     torch::Tensor context;
     torch::Tensor pooled;
+    bool empty = false;  ///< whether its schedule has no other than empty texts
 };
 
 /// How texts are read. A clip skip of more layers than there are takes the first layer's input.
@@ -62,6 +63,7 @@ private:
     std::vector<std::vector<PromptChunk>> m_chunks;  // of each text
     std::vector<std::vector<Chunk>> m_encoded;       // as m_chunks; empty: not yet
     std::vector<PromptEmbedding> m_made;             // of each text; undefined: not yet
+    bool m_empty = false;                            // whether all texts are empty
     bool m_weighed = false;                          // whether any weight differs from 1
 };
 

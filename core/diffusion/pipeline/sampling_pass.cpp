@@ -1,7 +1,5 @@
 #include "core/diffusion/pipeline/sampling_pass.h"
 
-#include <ATen/ops/cat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -35,8 +33,7 @@ sampling::GuidedModel SamplingPass::makeModel(sampling::Guidance guidance) const
 {
     const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
                                                   const sampling::Conditioning &told) {
-        const torch::Tensor input = told.concat.defined() ? torch::cat({x, told.concat}, 1) : x;
-        return m_checkpoint.unet->forward(input, timesteps, told.context);
+        return m_checkpoint.predict(x, timesteps, told);
     };
     if (m_concat.defined())
         for (sampling::Words *words : {&guidance.wanted, &guidance.unwanted})

@@ -14,19 +14,12 @@
 namespace sg {
 namespace {
 
-constexpr std::int64_t kInpaintChannels = 9;
-
 /// 0..1, [1, 1, h, w].
 torch::Tensor toMask(const Image &grey)
 {
     const torch::Tensor bytes =
         torch::from_blob(const_cast<std::uint8_t *>(grey.pixels.data()), {1, 1, grey.height, grey.width}, torch::kByte);
     return bytes.to(torch::kFloat) / 255;
-}
-
-bool readsMask(const Checkpoint &checkpoint)
-{
-    return checkpoint.unet->config().inChannels == kInpaintChannels;
 }
 
 /// Mask and masked picture's latent, for a network that was trained on both.
@@ -49,6 +42,25 @@ torch::Tensor inpaintConcat(Checkpoint &checkpoint, const PreparedStart &prepare
     const torch::Tensor kept = torch::cat(masked);
     const torch::Tensor small = at::upsample_nearest2d(mask, {height, width}).to(kept.device());
     return torch::cat({small.expand({kept.size(0), 1, height, width}), kept}, 1);
+}
+
+/// What the network reads beside latents of this size; undefined where it reads nothing. `latent`: of the start
+/// pictures, undefined without any.
+torch::Tensor concatFor(Checkpoint &checkpoint, const PreparedStart &prepared, const torch::Tensor &latent,
+                        std::int64_t width, std::int64_t height)
+{
+    const CheckpointConfig &config = checkpoint.config;
+    switch (config.imageInput) {
+    case ImageInput::None:
+        return {};
+    case ImageInput::Inpaint:
+        return inpaintConcat(checkpoint, prepared, width, height);
+    case ImageInput::Edit:
+        // Trained on latents that were not scaled.
+        if (latent.defined()) return latent / config.latentScale;
+        return torch::zeros({1, config.latentChannels, height, width}, torch::device(checkpoint.device));
+    }
+    return {};
 }
 
 }  // namespace
@@ -82,8 +94,7 @@ StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, con
         // As the reference rounds: half to even.
         if (request.start.maskRound) start.redraw = start.redraw.round();
     }
-    if (readsMask(checkpoint))
-        start.concat = inpaintConcat(checkpoint, prepared, start.latent.size(3), start.latent.size(2));
+    start.concat = concatFor(checkpoint, prepared, start.latent, start.latent.size(3), start.latent.size(2));
     if (start.latent.size(0) == 1 && request.batchSize > 1)
         start.latent = start.latent.expand({request.batchSize, -1, -1, -1});
     return start;
@@ -98,9 +109,9 @@ torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content,
     return start.latent;
 }
 
-torch::Tensor emptyInpaintConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
+torch::Tensor emptyConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
-    return readsMask(checkpoint) ? inpaintConcat(checkpoint, {}, width, height) : torch::Tensor();
+    return concatFor(checkpoint, {}, {}, width, height);
 }
 
 bool isLatentUpscaler(const std::string &name)

@@ -35,9 +35,9 @@ StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, con
 /// The masked part filled with noise or with nothing, as the request's masked content says. Shapes  noise [B, C, h, w].
 torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content, const torch::Tensor &noise);
 
-/// What an inpainting network reads when there is nothing to keep (text-to-image, hires fix): all masked, no picture.
+/// What an inpainting or edit network reads when there is no picture (text-to-image, hires fix): all masked, nothing.
 /// Undefined for other networks. Units  latent pixels.
-torch::Tensor emptyInpaintConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height);
+torch::Tensor emptyConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height);
 
 /// A latent at another size. `mode` is a name of A1111's latent upscalers: "Latent", "Latent (bicubic antialiased)", …
 /// Errors  throws Failure InvalidArgument for an unknown name.

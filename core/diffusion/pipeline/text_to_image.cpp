@@ -4,6 +4,7 @@
 #include "core/diffusion/pipeline/prompt_guidance.h"
 #include "core/diffusion/pipeline/sampling_pass.h"
 #include "core/diffusion/pipeline/start_latent.h"
+#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/start_step.h"
 #include "core/params/samplers.h"
@@ -17,6 +18,10 @@
 
 namespace sg {
 namespace {
+
+// A1111's defaults for the refiner.
+constexpr double kWantedScore = 6;
+constexpr double kUnwantedScore = 2.5;
 
 void requireFinite(const torch::Tensor &tensor, const char *what)
 {
@@ -82,9 +87,18 @@ std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
     return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
 }
 
-sampling::Conditioning wordsAlone(const PromptEmbedding &prompt, bool /*wanted*/)
+/// What the network is told with a prompt when it draws a picture of this size.
+Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
-    return {prompt.context, {}, {}};
+    return [&checkpoint, width, height](const PromptEmbedding &prompt, bool wanted) {
+        const bool zero = !wanted && prompt.empty && checkpoint.config.emptyNegativeIsZero;
+        sampling::Conditioning told{zero ? torch::zeros_like(prompt.context) : prompt.context, {}, {}};
+        if (!prompt.pooled.defined()) return told;
+        const torch::Tensor pooled = zero ? torch::zeros_like(prompt.pooled) : prompt.pooled;
+        const PictureSizes sizes{height, width, 0, 0, height, width, wanted ? kWantedScore : kUnwantedScore};
+        told.vector = vectorConditioning(checkpoint.config, pooled, sizes, checkpoint.dtype);
+        return told;
+    };
 }
 
 /// One task: what stays the same for all its batches.
@@ -136,8 +150,7 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
                 {ErrorCode::InvalidArgument,
                  std::string(name) + " must be a multiple of " + std::to_string(factor) + " with this checkpoint",
                  name}};
-    if (sampling::isUsableSchedule(checkpoint.config.alphasCumprod))
-        m_levels = sampling::DiscreteSchedule(checkpoint.config.alphasCumprod);
+    m_levels = checkpoint.levels();
     m_first.emplace(checkpoint, m_levels, firstPlan(request, checkpoint.config));
     m_steps = m_first->updates();
     if (request.hires.enabled) {
@@ -148,17 +161,17 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
 }
 
-/// Everything that happens once to the start pictures, and what inpainting networks read in all batches.
+/// Everything that happens once to the start pictures, and what a network reads beside the latents in all batches.
 void Task::begin(const PreparedStart &start)
 {
     const std::int64_t factor = m_checkpoint.config.latentFactor;
     if (m_request.start.used()) m_start = makeStart(m_checkpoint, start, m_request);
     if (!m_start.concat.defined())
-        m_start.concat = emptyInpaintConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
+        m_start.concat = emptyConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
     m_first->setConcat(m_start.concat);
     if (!m_hires) return;
     const HiresSize &size = m_request.hires.size;
-    m_hires->setConcat(emptyInpaintConcat(m_checkpoint, size.width / factor, size.height / factor));
+    m_hires->setConcat(emptyConcat(m_checkpoint, size.width / factor, size.height / factor));
 }
 
 sampling::NoiseSource Task::noiseOfBatch(std::int64_t width, std::int64_t height) const
@@ -196,7 +209,8 @@ sampling::Guidance Task::guidanceOfBatch() const
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imagePrompts(m_firstImage + i));
     sampling::Guidance guidance = promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
-                                                 {.steps = callsOf(m_request.sampler, m_request.steps)}, wordsAlone);
+                                                 {.steps = callsOf(m_request.sampler, m_request.steps)},
+                                                 dressFor(m_checkpoint, m_request.width, m_request.height));
     if (m_request.start.used()) {
         const sampling::ScheduleTail tail =
             sampling::scheduleTail(m_request.steps, m_request.denoisingStrength, m_request.start.exactSteps);
@@ -214,7 +228,7 @@ sampling::Guidance Task::guidanceOfLarger() const
     return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
                           {.steps = callsOf(m_request.sampler, m_request.steps),
                            .hiresSteps = callsOf(m_request.hires.sampler, m_request.hires.steps)},
-                          wordsAlone);
+                          dressFor(m_checkpoint, m_request.hires.size.width, m_request.hires.size.height));
 }
 
 void Task::run()

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 namespace sg::sampling {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 constexpr int kLevels = 1000;
 constexpr double kBetaStart = 0.00085;
 constexpr double kBetaEnd = 0.012;
+constexpr float kLeastAlpha = 4.8973451890853435e-08f;  // sigma 4518.8
 
 std::vector<float> stableDiffusionAlphas()
 {
@@ -42,13 +44,25 @@ DiscreteSchedule::DiscreteSchedule() : DiscreteSchedule(stableDiffusionAlphas())
 DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasCumprod(std::move(alphasCumprod))
 {
     assert(isUsableSchedule(m_alphasCumprod));
-    // With torch's power and logarithm, which differ from the C library's in the last bit: Brownian noise is asked for at
-    // these levels rounded to six digits, and a neighbour there is another noise.
+    // With torch's power and logarithm, which differ from the C library's in the last bit: Brownian noise is asked for
+    // at these levels rounded to six digits, and a neighbour there is another noise.
     const at::Tensor alphas = at::tensor(m_alphasCumprod);
     const at::Tensor sigmas = ((1 - alphas) / alphas).pow(0.5);
     const at::Tensor logs = sigmas.log();
     m_sigmas.assign(sigmas.const_data_ptr<float>(), sigmas.const_data_ptr<float>() + sigmas.numel());
     m_logSigmas.assign(logs.const_data_ptr<float>(), logs.const_data_ptr<float>() + logs.numel());
+}
+
+DiscreteSchedule DiscreteSchedule::withZeroTerminalSnr() const
+{
+    const float first = std::sqrt(m_alphasCumprod.front()), last = std::sqrt(m_alphasCumprod.back());
+    std::vector<float> stretched;
+    for (const float alpha : m_alphasCumprod) {
+        const float root = (std::sqrt(alpha) - last) * (first / (first - last));
+        stretched.push_back(root * root);
+    }
+    stretched.back() = kLeastAlpha;
+    return DiscreteSchedule(std::move(stretched));
 }
 
 float DiscreteSchedule::sigmaToT(float sigma) const

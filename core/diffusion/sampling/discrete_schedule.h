@@ -15,6 +15,10 @@ public:
     /// From the products of alphas that a checkpoint brings along; at least two, each in (0, 1), falling.
     explicit DiscreteSchedule(std::vector<float> alphasCumprod);
 
+    /// The same levels, stretched until nothing is left of the picture at the last one (but for what single precision
+    /// needs). Source  Lin et al. 2023, arXiv:2305.08891, algorithm 1; the last value is A1111's.
+    DiscreteSchedule withZeroTerminalSnr() const;
+
     std::size_t size() const { return m_sigmas.size(); }
     float alphaCumprod(std::size_t t) const { return m_alphasCumprod.at(t); }
     float sigma(std::size_t t) const { return m_sigmas.at(t); }

@@ -1,8 +1,8 @@
 #include "core/diffusion/unet/unet.h"
 
+#include "core/diffusion/nn/functions.h"
 #include "core/diffusion/unet/res_block.h"
 
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -10,19 +10,6 @@ namespace sg {
 namespace {
 
 constexpr double kNormEps = 1e-5;
-constexpr double kLongestPeriod = 10000;
-
-// Sinusoids of the timestep, cosines first.
-torch::Tensor sinusoids(const torch::Tensor &timesteps, std::int64_t width)
-{
-    const std::int64_t half = width / 2;
-    const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(timesteps.device());
-    const torch::Tensor rates =
-        at::exp(at::arange(half, options).mul_(-std::log(kLongestPeriod) / static_cast<double>(half)));
-    const torch::Tensor angles = timesteps.to(torch::kFloat32).unsqueeze(1) * rates;
-    torch::Tensor waves = at::cat({at::cos(angles), at::sin(angles)}, 1);
-    return width % 2 ? at::constant_pad_nd(waves, {0, 1}) : waves;
-}
 
 }  // namespace
 
@@ -31,6 +18,11 @@ UNetImpl::UNetImpl(const UNetConfig &config) : m_config(config)
     nn::Slots time = register_module("time_embed", nn::Slots());
     m_time0 = time->put("0", nn::Linear(config.width, config.timeChannels));
     m_time2 = time->put("2", nn::Linear(config.timeChannels, config.timeChannels));
+    if (config.vectorDim > 0) {
+        nn::Slots label = register_module("label_emb", nn::Slots())->put("0", nn::Slots());
+        m_label0 = label->put("0", nn::Linear(config.vectorDim, config.timeChannels));
+        m_label2 = label->put("2", nn::Linear(config.timeChannels, config.timeChannels));
+    }
     makeInputs();
     makeMiddle();
     makeOutputs();
@@ -102,14 +94,19 @@ void UNetImpl::makeOutputs()
     }
 }
 
-torch::Tensor UNetImpl::timeEmbedding(const torch::Tensor &timesteps)
+torch::Tensor UNetImpl::timeEmbedding(const torch::Tensor &timesteps, const torch::Tensor &vector)
 {
     torch::Tensor rows = timesteps.reshape({-1});
     // One row where all are equal, so that each residual block can add it as a bias. Only where looking costs nothing.
     if (rows.size(0) > 1 && rows.is_cpu() && at::all(at::eq(rows, rows[0])).item<bool>()) rows = rows.narrow(0, 0, 1);
-    const torch::Tensor waves = sinusoids(rows.to(m_time0->weight().device()), m_config.width);
+    const torch::Tensor waves = nn::sinusoids(rows.to(m_time0->weight().device()), m_config.width);
     torch::Tensor hidden = m_time0(waves.to(m_time0->weight().scalar_type()));
     torch::Tensor embedding = m_time2(at::silu_(hidden));
+    if (m_label0) {
+        TORCH_CHECK(vector.defined(), "this network needs vector conditioning");
+        torch::Tensor label = m_label0(vector.to(hidden.device(), hidden.scalar_type()));
+        embedding = embedding + m_label2(at::silu_(label));
+    }
     return at::silu_(embedding);  // what every block would do with it first
 }
 
@@ -120,10 +117,11 @@ torch::Tensor UNetImpl::run(const Stage &stage, torch::Tensor x, const torch::Te
     return stage.attention ? SpatialTransformer(stage.attention)->forward(x, context) : x;
 }
 
-torch::Tensor UNetImpl::forward(const torch::Tensor &x, const torch::Tensor &timesteps, const torch::Tensor &context)
+torch::Tensor UNetImpl::forward(const torch::Tensor &x, const torch::Tensor &timesteps, const torch::Tensor &context,
+                                const torch::Tensor &vector)
 {
     const torch::ScalarType type = m_outConv->bias().scalar_type();
-    const torch::Tensor time = timeEmbedding(timesteps);
+    const torch::Tensor time = timeEmbedding(timesteps, vector);
     const torch::Tensor words = context.to(type);
     torch::Tensor h = m_first->forward(x.to(type).contiguous(at::MemoryFormat::ChannelsLast));
     std::vector<torch::Tensor> skips{h};

@@ -64,17 +64,25 @@ UNetConfig UNetConfig::detect(const TensorIndex &index, const std::string &prefi
     }
     if (config.outputs.size() != config.inputs.size() + 1)
         throw Failure{Error{ErrorCode::UnusableFile, "output_blocks do not mirror input_blocks", prefix}};
-    config.heads = nn::metaInteger(index, "serigraph.unet.heads", config.linearProjection ? 0 : kSd1Heads);
+    config.headDim = nn::metaInteger(index, "serigraph.unet.head_dim", config.headDim);
+    const bool byWidth = config.linearProjection || !index.meta("serigraph.unet.head_dim").empty();
+    config.heads = nn::metaInteger(index, "serigraph.unet.heads", byWidth ? 0 : kSd1Heads);
     config.normGroups = nn::metaInteger(index, "serigraph.unet.norm_groups", config.normGroups);
     nn::requireDivisible(config.width, config.normGroups, "serigraph.unet.norm_groups");
     for (const std::vector<Block> *blocks : {&config.inputs, &config.outputs})
-        for (const Block &block : *blocks) {
+        for (const Block &block : *blocks)
             nn::requireDivisible(block.channels, config.normGroups, "serigraph.unet.norm_groups");
-            if (block.depth > 0)
-                nn::requireDivisible(block.channels, config.heads > 0 ? config.heads : config.headDim,
-                                     "serigraph.unet.heads");
-        }
+    config.checkHeads("serigraph.unet.heads");
     return config;
+}
+
+void UNetConfig::checkHeads(std::string_view what) const
+{
+    const std::int64_t parts = heads > 0 ? heads : headDim;
+    for (const std::vector<Block> *blocks : {&inputs, &outputs})
+        for (const Block &block : *blocks)
+            if (block.depth > 0) nn::requireDivisible(block.channels, parts, what);
+    if (middleDepth > 0 && !inputs.empty()) nn::requireDivisible(inputs.back().channels, parts, what);
 }
 
 }  // namespace sg

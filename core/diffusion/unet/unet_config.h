@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sg {
@@ -31,9 +32,12 @@ struct UNetConfig {
     std::int64_t headDim = 64;
     std::int64_t normGroups = 32;
 
-    /// From the tensors under `prefix` and the metadata `serigraph.unet.heads`, `serigraph.unet.norm_groups`.
+    /// From the tensors under `prefix` and the metadata `serigraph.unet.heads` or `serigraph.unet.head_dim`,
+    /// `serigraph.unet.norm_groups`.
     /// Errors  throws Failure UnusableFile.
     static UNetConfig detect(const TensorIndex &index, const std::string &prefix);
+    /// Errors  throws Failure UnusableFile naming `what` when a level's channels cannot be divided into its heads.
+    void checkHeads(std::string_view what) const;
 };
 
 }  // namespace sg

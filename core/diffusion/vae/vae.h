@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/nn/layers.h"
+#include "core/diffusion/vae/autoencoder.h"
 #include "core/diffusion/vae/vae_config.h"
 
 namespace sg {
@@ -13,14 +14,14 @@ class VaeDecoderImpl;
 /// Units   pictures -1..1 (decode may leave that a little); latents as samplers see them, that is times latentScale.
 /// Keys    encoder.*, quant_conv, post_quant_conv, decoder.*
 /// Source  Rombach et al. 2022, arXiv:2112.10752, section 3.1; Esser et al. 2021, arXiv:2012.09841.
-class VaeImpl final : public torch::nn::Module {
+class VaeImpl final : public Autoencoder {
 public:
     explicit VaeImpl(const VaeConfig &config);
     /// Mean and logarithm of the variance, [B, 2 * latentChannels, h, w], **not** scaled.
     torch::Tensor moments(const torch::Tensor &pictures);
     /// The mean, in the samplers' scale.
-    torch::Tensor encode(const torch::Tensor &pictures);
-    torch::Tensor decode(const torch::Tensor &latents);
+    torch::Tensor encode(const torch::Tensor &pictures) override;
+    torch::Tensor decode(const torch::Tensor &latents) override;
     const VaeConfig &config() const { return m_config; }
 
 private:

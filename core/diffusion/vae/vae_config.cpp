@@ -22,7 +22,7 @@ std::vector<VaeConfig::Level> levels(const TensorIndex &index, const std::string
 
 }  // namespace
 
-VaeConfig VaeConfig::detect(const TensorIndex &index, const std::string &prefix)
+VaeConfig VaeConfig::detect(const TensorIndex &index, const std::string &prefix, double latentScale)
 {
     VaeConfig config;
     config.pictureChannels = nn::requireDim(index, prefix + "decoder.conv_out.weight", 0);
@@ -35,7 +35,7 @@ VaeConfig VaeConfig::detect(const TensorIndex &index, const std::string &prefix)
     if (config.decoder.empty() || config.encoder.size() != config.decoder.size())
         throw Failure{Error{ErrorCode::UnusableFile, "encoder and decoder have different numbers of levels", prefix}};
     config.normGroups = nn::metaInteger(index, "serigraph.vae.norm_groups", config.normGroups);
-    config.latentScale = nn::metaNumber(index, "serigraph.latent.scale", config.latentScale);
+    config.latentScale = nn::metaNumber(index, "serigraph.latent.scale", latentScale);
     nn::requireDivisible(config.encoderWidth, config.normGroups, "serigraph.vae.norm_groups");
     nn::requireDivisible(config.middleChannels, config.normGroups, "serigraph.vae.norm_groups");
     for (const std::vector<Level> *side : {&config.encoder, &config.decoder})

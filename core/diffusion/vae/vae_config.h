@@ -28,9 +28,10 @@ struct VaeConfig {
     /// Pixels per latent pixel, in each direction.
     std::int64_t factor() const { return std::int64_t{1} << (decoder.size() - 1); }
 
-    /// From the tensors under `prefix` and the metadata `serigraph.vae.norm_groups`, `serigraph.latent.scale`.
+    /// From the tensors under `prefix` and the metadata `serigraph.vae.norm_groups`, `serigraph.latent.scale`; without
+    /// the latter the scale is the family's, `latentScale`.
     /// Errors  throws Failure UnusableFile.
-    static VaeConfig detect(const TensorIndex &index, const std::string &prefix);
+    static VaeConfig detect(const TensorIndex &index, const std::string &prefix, double latentScale = 0.18215);
 };
 
 }  // namespace sg

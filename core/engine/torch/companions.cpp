@@ -22,7 +22,11 @@ const NamedFile *findFile(const std::vector<NamedFile> &files, const std::string
 
 std::vector<adapters::AdaptedNetwork> networksOf(const Checkpoint &checkpoint)
 {
-    return {{AdapterNetwork::Unet, checkpoint.unet.ptr()}, {AdapterNetwork::Text, checkpoint.text.ptr()}};
+    std::vector<adapters::AdaptedNetwork> networks{{AdapterNetwork::Unet, checkpoint.unet.ptr()}};
+    for (std::size_t i = 0; i < checkpoint.texts.size(); ++i)
+        networks.push_back({i == 0 ? AdapterNetwork::Text : AdapterNetwork::Text2,
+                            {checkpoint.texts[i], &checkpoint.texts[i]->module()}});
+    return networks;
 }
 
 // "name: 0123456789ab, other: …": what would end a name there is left out.

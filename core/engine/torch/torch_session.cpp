@@ -99,7 +99,8 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, std::stop_token s
 {
     Expected<LoadReport> report = guarded([&] {
         const Checkpoint &checkpoint = *m_store.get(model.path, stop).checkpoint;
-        return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings};
+        return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings,
+                          checkpoint.config.reasons};
     });
     if (!report) m_store.giveBackMemory();
     return report;

@@ -149,7 +149,7 @@ def an_id_runs_once_at_a_time():
 def load_and_unload():
     engine = started()
     loaded = engine.ask("load", "l", model=MODEL)
-    assert loaded["type"] == "loaded" and loaded["model"] == MODEL["path"] and loaded["warnings"] == [] and loaded["seconds"] >= 0
+    assert loaded["type"] == "loaded" and loaded["model"] == MODEL["path"] and loaded["warnings"] == [] and loaded["reasons"] == [] and loaded["seconds"] >= 0
     assert engine.ask("unload", "u1", model={"path": "/another"})["type"] == "done"
     assert len(engine.ask("status", "s1")["models"]) == 1
     assert engine.ask("unload", "u2")["type"] == "done"

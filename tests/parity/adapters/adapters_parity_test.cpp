@@ -320,20 +320,21 @@ SG_CASE(a_whole_lora_equals_diffusers)
 {
     const auto checkpoint = loadCheckpoint(kData + "/networks/sd1.safetensors", torch::kCPU, torch::kFloat32);
     const TensorFile io(kData + "/adapters/kohya_io.safetensors");
-    const Tensors text = weightsOf(*checkpoint->text), unet = weightsOf(*checkpoint->unet);
-    AdapterSet set({{AdapterNetwork::Text, checkpoint->text.ptr()}, {AdapterNetwork::Unet, checkpoint->unet.ptr()}},
+    const Tensors text = weightsOf(checkpoint->texts[0]->module()), unet = weightsOf(*checkpoint->unet);
+    AdapterSet set({{AdapterNetwork::Text, {checkpoint->texts[0], &checkpoint->texts[0]->module()}},
+                    {AdapterNetwork::Unet, checkpoint->unet.ptr()}},
                    BaseFamily::Sd1);
     const AdapterReport report = set.apply({{"kohya", kData + "/adapters/kohya.safetensors", .9, .6, {}}});
     CHECK(report.warnings.empty());
     CHECK(report.textChanged);
-    const double inText = relativeError(checkpoint->text->forward(io.at("tokens")), io.at("text"));
+    const double inText = relativeError(checkpoint->texts[0]->encode(io.at("tokens")).rows, io.at("text"));
     const double inUnet =
         relativeError(checkpoint->unet->forward(io.at("x"), io.at("t"), io.at("context")).contiguous(), io.at("unet"));
     std::printf("     text %.1e, UNet %.1e\n", inText, inUnet);
     CHECK(inText <= 1e-4);
     CHECK(inUnet <= 1e-4);
     set.apply({});
-    CHECK(sameBits(text, weightsOf(*checkpoint->text)));
+    CHECK(sameBits(text, weightsOf(checkpoint->texts[0]->module())));
     CHECK(sameBits(unet, weightsOf(*checkpoint->unet)));
 }
 

@@ -195,6 +195,21 @@ SG_CASE(guidance)
                 }
 }
 
+// Lin et al. 2023, arXiv:2305.08891, algorithm 1, in double precision: no picture is left at the last level, and the
+// first one stays.
+SG_CASE(zero_terminal_snr)
+{
+    const DiscreteSchedule plain, zero = DiscreteSchedule().withZeroTerminalSnr();
+    CHECK(zero.size() == plain.size() && zero.alphaCumprod(0) == plain.alphaCumprod(0));
+    CHECK_NEAR(zero.sigmaMax(), 4518.8, 0.5);  // A1111's
+    const auto root = [&](std::size_t t) { return std::sqrt(static_cast<double>(plain.alphaCumprod(t))); };
+    for (std::size_t t = 0; t + 1 < plain.size(); ++t) {
+        const double wanted = (root(t) - root(999)) * root(0) / (root(0) - root(999));
+        CHECK_NEAR(std::sqrt(static_cast<double>(zero.alphaCumprod(t))), wanted, 1e-6);
+    }
+    CHECK_NEAR(zero.sigmaToT(zero.sigmaMax()), 999, 1e-3);
+}
+
 SG_CASE(timestep_guidance_is_the_same_noise)
 {
     const DiscreteSchedule levels;

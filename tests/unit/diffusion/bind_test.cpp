@@ -61,7 +61,26 @@ void checkNames(const sg::TensorIndex &index, std::size_t unet, std::size_t vae,
     };
     check(*sg::UNet(config.unet), config.unetPrefix, unet);
     check(*sg::Vae(config.vae), config.vaePrefix, vae);
-    check(*sg::ClipTextModel(config.text), config.textPrefix, text);
+    CHECK(config.texts.size() == 1);
+    check(*sg::ClipTextModel(config.texts[0].clip), config.texts[0].prefix, text);
+}
+
+// How many tensors of the module the file has under `prefix`, in the shapes that its layers declare; all, or it fails.
+std::size_t checkShapes(const sg::TensorIndex &index, const torch::nn::Module &module, const std::string &prefix)
+{
+    std::size_t count = 0;
+    for (const auto &entry : module.named_modules()) {
+        const auto *leaf = dynamic_cast<const sg::nn::Leaf *>(entry.value().get());
+        if (!leaf) continue;
+        for (const sg::nn::Leaf::Declared &one : leaf->declared()) {
+            const std::string name = prefix + (entry.key().empty() ? "" : entry.key() + ".") + one.name;
+            const sg::TensorInfo *info = index.find(name);
+            std::vector<std::int64_t> shape = info ? info->shape : std::vector<std::int64_t>{};
+            if (shape != one.shape) sg::test::failed("shape", 0, name);
+            ++count;
+        }
+    }
+    return count;
 }
 
 sg::TensorIndex readKeyList(const std::string &path)
@@ -148,9 +167,72 @@ SG_CASE(namesOfSd15)
     CHECK(config.unet.inputs.size() == 11 && config.unet.outputs.size() == 12 && config.unet.middleDepth == 1);
     CHECK(config.unet.inputs[2].resample && config.unet.inputs[10].depth == 0 &&
           config.unet.inputs[10].channels == 1280);
-    CHECK(config.unet.normGroups == 32 && config.vae.normGroups == 32 && config.text.heads == 12);
+    CHECK(config.unet.normGroups == 32 && config.vae.normGroups == 32 && config.texts[0].clip.heads == 12);
     CHECK(config.latentScale == 0.18215 && config.latentFactor == 8 && config.latentToRgb.size() == 4);
     CHECK(config.tokens == 77 && config.prediction == sg::sampling::Prediction::Eps);
+}
+
+// One of the sections of family_keys.txt, whose lines stand for many tensors each (tests/parity/make_family_keys.py).
+sg::TensorIndex readFamily(const std::string &family)
+{
+    sg::TensorIndex::Tensors tensors;
+    std::ifstream file(std::string(SG_TEST_DATA) + "/family_keys.txt");
+    bool inside = false;
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("= ")) inside = line.starts_with("= " + family + " ");
+        if (!inside || line.starts_with("=")) continue;
+        std::istringstream words(line);
+        std::string pattern, shape, all;
+        words >> pattern >> shape >> all;
+        sg::TensorInfo info;
+        info.dtype = sg::DType::F16;
+        std::istringstream sizes(shape);
+        for (std::string size; std::getline(sizes, size, 'x');)
+            info.shape.push_back(std::stoll(size));
+        std::istringstream each(all.empty() ? ";" : all);
+        for (std::string numbers; std::getline(each, numbers, ';');) {
+            std::string name;
+            std::istringstream places(numbers);
+            for (const char letter : pattern) {
+                std::string number;
+                if (letter == '#')
+                    std::getline(places, number, ',');
+                else
+                    number = letter;
+                name += number;
+            }
+            tensors[name] = info;
+        }
+    }
+    return sg::TensorIndex(family, 0, {}, std::move(tensors));
+}
+
+// The published checkpoints, at their real sizes: every name is a module's, with the shape that the module declares.
+SG_CASE(namesOfTheOtherFamilies)
+{
+    struct Published {
+        const char *name;
+        std::size_t unet, texts, count;
+        std::int64_t context, vector;
+    };
+    for (const Published &one : {Published{"sd2", 686, 1, 1227, 1024, 0}, Published{"sdxl", 1680, 2, 2513, 2048, 2816},
+                                 Published{"sdxl-refiner", 1220, 1, 1857, 1280, 2560}}) {
+        const sg::TensorIndex index = readFamily(one.name);
+        const sg::CheckpointConfig config = sg::CheckpointConfig::detect(index);
+        CHECK(config.variant == one.name && config.texts.size() == one.texts);
+        CHECK(config.unet.contextDim == one.context && config.unet.vectorDim == one.vector);
+        CHECK(config.unet.heads == 0 && config.unet.headDim == 64 && config.latentFactor == 8);
+        CHECK(one.vector == 0 || config.sizeDim == 256);
+        CHECK(config.predictionUnsure == (config.variant == "sd2"));
+        const std::size_t text = config.texts.back().prefix == "cond_stage_model.model." ? 1 : 0;  // text_projection
+        std::size_t found = checkShapes(index, *sg::UNet(config.unet), config.unetPrefix);
+        CHECK(found == one.unet);
+        found += checkShapes(index, *sg::Vae(config.vae), config.vaePrefix);
+        for (const sg::TextConfig &each : config.texts)
+            found += checkShapes(index, *sg::ClipTextModel(each.clip), each.prefix);
+        CHECK(found + text == index.tensors().size());
+        CHECK(index.tensors().size() == one.count);
+    }
 }
 
 SG_CASE(namesOfTinyNetworks)
@@ -169,7 +251,7 @@ SG_CASE(starterLoadsAndRuns)
     CHECK(model->bytes > 30'000'000 && model->bytes < 60'000'000);
     CHECK(model->files.size() == 1);  // what is large waits there until it is used
     const torch::Tensor tokens = torch::full({1, 77}, 49407, torch::kLong);
-    const torch::Tensor words = model->text->forward(tokens);
+    const torch::Tensor words = model->texts[0]->encode(tokens).rows;
     CHECK((words.sizes() == at::IntArrayRef{1, 77, 64}));
     const torch::Tensor noise = model->unet->forward(torch::ones({1, 4, 16, 16}), torch::tensor({999.f}), words);
     CHECK((noise.sizes() == at::IntArrayRef{1, 4, 16, 16}) && noise.isfinite().all().item<bool>());
@@ -183,9 +265,9 @@ SG_CASE(float32LiesInTheFile)
     const auto index = sg::readSafetensors(kTiny);
     const auto file = *sg::nn::MappedFile::open(kTiny, index->identity());
     const sg::CheckpointConfig config = sg::CheckpointConfig::detect(*index);
-    sg::ClipTextModel text(config.text);
+    sg::ClipTextModel text(config.texts[0].clip);
     sg::nn::BindReport report;
-    sg::nn::bind(*text, config.textPrefix, {*index, {file}}, report);
+    sg::nn::bind(*text, config.texts[0].prefix, {*index, {file}}, report);
     CHECK(report.mapped == report.bytes && report.mapped > 0);
     for (const torch::Tensor &parameter : text->parameters()) {
         const auto *place = static_cast<const std::byte *>(parameter.data_ptr());
@@ -214,7 +296,7 @@ SG_CASE(everyContainerGivesTheSameWeights)
                 if (!torch::equal(entry.value(), other[entry.key()]))
                     sg::test::failed(__FILE__, __LINE__, std::string(name) + ": " + entry.key() + " differs");
         };
-        same(*given->text, *wanted->text);
+        same(given->texts[0]->module(), wanted->texts[0]->module());
         same(*given->unet, *wanted->unet);
         same(*given->vae, *wanted->vae);
         given->requireUnchanged();
@@ -247,14 +329,14 @@ SG_CASE(halfWeightsWaitInTheFile)
     const auto late = sg::loadCheckpoint(kStarter, torch::kCPU, torch::kFloat32);
     const auto early = sg::loadCheckpoint(kStarter, torch::kCPU, torch::kFloat32);
     CHECK(late->bytes == early->bytes);
-    CHECK(settleAll(*early->text, *early->files.front()) > 0);
+    CHECK(settleAll(early->texts[0]->module(), *early->files.front()) > 0);
     CHECK(settleAll(*early->unet, *early->files.front()) > 50);
     CHECK(settleAll(*early->vae, *early->files.front()) > 20);
     CHECK(settleAll(*early->vae, *early->files.front()) == 0);
     const torch::Tensor tokens = torch::full({1, 77}, 49407, torch::kLong);
     const auto compare = [&](std::int64_t size) {
         const auto outputs = [&](sg::Checkpoint &model) {
-            const torch::Tensor words = model.text->forward(tokens), x = torch::ones({1, 4, size, size});
+            const torch::Tensor words = model.texts[0]->encode(tokens).rows, x = torch::ones({1, 4, size, size});
             const torch::Tensor noise = model.unet->forward(x, torch::tensor({9.f}), words);
             return torch::cat({words.flatten(), noise.flatten(), model.vae->decode(noise).flatten()});
         };

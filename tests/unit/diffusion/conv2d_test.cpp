@@ -112,6 +112,27 @@ SG_CASE(layers_agree_whichever_way_they_take)
             }
 }
 
+SG_CASE(layers_without_a_bias)
+{
+    for (const std::vector<Sizes> *list : {&kFitting, &kOthers})
+        for (const Sizes &sizes : *list) {
+            sg::nn::Conv2d conv(sg::nn::Conv2dImpl::Shape{.in = sizes.in, .out = sizes.out, .bias = false});
+            const torch::Tensor weight = at::randn({sizes.out, sizes.in, 3, 3}), none = at::zeros({sizes.out});
+            conv->edit([&](const auto &declared) {
+                CHECK(declared.size() == 1);
+                torch::Tensor(declared[0].parameter).set_data(weight.clone());
+            });
+            const torch::Tensor x = picture(sizes),
+                                twice = at::upsample_nearest2d(x, {2 * sizes.height, 2 * sizes.width});
+            const torch::Tensor wanted = direct(x, weight, none);
+            CHECK(difference(conv->forward(x), wanted) < kClose);
+            const torch::Tensor plus = at::randn(wanted.sizes()).contiguous(at::MemoryFormat::ChannelsLast);
+            CHECK(difference(conv->forwardPlus(x, plus), wanted + plus) < kClose);
+            CHECK(difference(conv->forwardDoubled(x, 2 * sizes.height, 2 * sizes.width), direct(twice, weight, none)) <
+                  kClose);
+        }
+}
+
 SG_CASE(half_precision_weights_come_back_exactly)
 {
     for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16}) {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+namespace sg {
+
+/// What turns pictures into latents and back, as pipelines use it: Stable Diffusion's autoencoder, or a tiny one.
+/// Shapes  pictures [B, 3, H, W], latents [B, latentChannels, H / factor, W / factor].
+/// Units   pictures -1..1 (decode may leave that a little); latents as samplers see them.
+class Autoencoder : public torch::nn::Module {
+public:
+    virtual torch::Tensor encode(const torch::Tensor &pictures) = 0;
+    virtual torch::Tensor decode(const torch::Tensor &latents) = 0;
+};
+
+}  // namespace sg
