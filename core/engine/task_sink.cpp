@@ -3,6 +3,7 @@
 #include "core/params/samplers.h"
 #include "core/picture/infotext.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sg::engine {
@@ -75,6 +76,25 @@ void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture)
     json["height"] = picture.height;
     json["format"] = "jpeg";
     m_outbox.sendPreview(std::move(json), std::move(picture));
+}
+
+void TaskSink::warning(std::string text)
+{
+    if (std::find(m_warnings.begin(), m_warnings.end(), text) == m_warnings.end())
+        m_warnings.push_back(std::move(text));
+}
+
+void TaskSink::fact(std::string key, std::string value)
+{
+    const auto known =
+        std::find_if(m_facts.begin(), m_facts.end(), [&](const auto &pair) { return pair.first == key; });
+    if (value.empty()) {
+        if (known != m_facts.end()) m_facts.erase(known);
+    } else if (known != m_facts.end()) {
+        known->second = std::move(value);
+    } else {
+        m_facts.emplace_back(std::move(key), std::move(value));
+    }
 }
 
 void TaskSink::image(std::int64_t index, Image picture)

@@ -20,8 +20,8 @@ public:
     bool previewDue() override;
     void preview(std::int64_t step, std::int64_t image, Image picture) override;
     void image(std::int64_t index, Image picture) override;
-    void warning(std::string text) override { m_warnings.push_back(std::move(text)); }
-    void fact(std::string key, std::string value) override { m_facts.emplace_back(std::move(key), std::move(value)); }
+    void warning(std::string text) override;
+    void fact(std::string key, std::string value) override;
 
     const std::vector<std::string> &warnings() const { return m_warnings; }
     std::int64_t images() const { return m_images; }

@@ -1,10 +1,12 @@
 #include "core/imaging/resize_mode.h"
 
+#include "core/base/error.h"
 #include "core/imaging/composite.h"
 #include "core/imaging/resample.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 namespace sg::imaging {
 namespace {
@@ -18,7 +20,9 @@ Size proportional(const Image &image, int width, int height, bool cover)
 {
     const double wanted = static_cast<double>(width) / height;
     const double held = static_cast<double>(image.width) / image.height;
-    const auto share = [](int a, int b, int c) { return static_cast<int>(static_cast<std::int64_t>(a) * b / c); };
+    const auto share = [](int a, int b, int c) {
+        return static_cast<int>(std::min<std::int64_t>(static_cast<std::int64_t>(a) * b / c, INT32_MAX));
+    };
     const bool byWidth = cover ? wanted > held : wanted < held;
     const bool byHeight = cover ? wanted <= held : wanted >= held;
     return {byWidth ? width : share(image.width, height, image.height),
@@ -49,6 +53,13 @@ Image resized(const Image &image, ResizeMode mode, int width, int height)
     if (mode == ResizeMode::LatentUpscale) return image;
     if (mode == ResizeMode::Stretch) return resample(image, width, height, Filter::Lanczos);
     const Size size = proportional(image, width, height, mode == ResizeMode::CropAndResize);
+    // Extreme proportions would make a picture of gigabytes, of which a strip is seen.
+    constexpr std::int64_t kMostPixels = 1 << 28;
+    if (static_cast<std::int64_t>(size.width) * size.height > kMostPixels)
+        throw Failure{{ErrorCode::InvalidArgument,
+                       "a start picture of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
+                           " pixels is too narrow to cover " + std::to_string(width) + " x " + std::to_string(height),
+                       "init_images"}};
     const Image scaled = resample(toRgb(image), std::max(size.width, 1), std::max(size.height, 1), Filter::Lanczos);
     Image made(width, height, 3);
     if (mode == ResizeMode::ResizeAndFill) fillBars(made, scaled);

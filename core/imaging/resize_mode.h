@@ -13,7 +13,8 @@ enum class ResizeMode {
 };
 
 /// Shapes  any channels -> RGB for CropAndResize and ResizeAndFill, else as given. Filter Lanczos, as A1111.
-/// Errors  as resample().
+/// Errors  as resample(); throws Failure InvalidArgument for proportions so different that covering or filling would
+///         take a picture of more than 2^28 pixels.
 Image resized(const Image &image, ResizeMode mode, int width, int height);
 
 }  // namespace sg::imaging

@@ -1,6 +1,7 @@
 #include "core/params/param_values.h"
 
 #include "core/params/hires_size.h"
+#include "core/params/picture_rows.h"
 #include "core/params/samplers.h"
 
 #include <algorithm>
@@ -54,6 +55,30 @@ Expected<void> resolveSamplerFields(const Json &body, ParseMode mode, ParsedPara
     return {};
 }
 
+/// Hires fix's own sampler and schedule, by the same names and aliases as the first pass's.
+Expected<void> resolveHiresSampler(const Json &body, const ParamTable &table, ParseMode mode, ParsedParams &parsed)
+{
+    if (!table.find("hr_sampler_name") || !table.find("hr_scheduler")) return {};
+    std::string texts[2];
+    for (const auto &[key, text] : {std::pair("hr_sampler_name", &texts[0]), {"hr_scheduler", &texts[1]}}) {
+        const auto it = body.find(key);
+        if (it == body.end() || it->is_null()) continue;
+        if (!it->is_string()) return fail(ErrorCode::InvalidArgument, std::string(key) + " must be a text", key);
+        if (const auto &given = it->get_ref<const std::string &>(); given != kSameSampler && given != kSameSchedule) *text = given;
+    }
+    const auto &[sampler, schedule] = texts;
+    if (sampler.empty() && schedule.empty()) return {};
+    const SamplerChoice choice = resolveSampler(sampler.empty() ? samplers().front().name : sampler, schedule);
+    for (const std::string &note : choice.notes) {
+        if (mode == ParseMode::Strict)
+            return fail(ErrorCode::InvalidArgument, "hires " + note, note.starts_with("sampler") ? "hr_sampler_name" : "hr_scheduler");
+        parsed.notes.push_back("hires " + note);
+    }
+    if (!sampler.empty()) parsed.values.set("hr_sampler_name", choice.sampler->name);
+    if (!schedule.empty() || choice.schedule != &schedules().front()) parsed.values.set("hr_scheduler", choice.schedule->label);
+    return {};
+}
+
 /// Several start pictures are the batch. (A1111 refuses more of them than batch_size.)
 void resolveBatch(ParsedParams &parsed)
 {
@@ -88,8 +113,9 @@ Expected<void> checkHires(const ParamTable &table, const ParamValues &values)
                     "hires fix would draw " + std::to_string(size.width) + "x" + std::to_string(size.height) +
                         " pixels; a side may have 8 to " + std::to_string(side),
                     size.fromScale ? "hr_scale" : "hr_resize_x");
+    // Before what is drawn is cut out of it, the picture may be larger.
     const std::int64_t pixels =
-        size.width * size.height * values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
+        size.upWidth * size.upHeight * values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
     if (pixels > table.limits().pixelsPerTask)
         return fail(ErrorCode::InvalidArgument,
                     "hires fix would draw " + std::to_string(pixels) + " pixels; a task may have " +
@@ -223,7 +249,7 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
     if (!body.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
     ParsedParams parsed{ParamValues::defaults(table), {}};
     for (const auto &[key, json] : body.items()) {
-        if (key == "sampler_name" || key == "scheduler") continue;
+        if (key == "sampler_name" || key == "scheduler" || key == "hr_sampler_name" || key == "hr_scheduler") continue;
         const ParamSpec *spec = table.find(key);
         if (spec) {
             if (json.is_null()) continue;
@@ -238,6 +264,7 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
     }
     if (Expected<void> overridden = readOverrides(body, table, parsed.values); !overridden) return Unexpected{overridden.error()};
     if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
+    if (Expected<void> resolved = resolveHiresSampler(body, table, mode, parsed); !resolved) return Unexpected{resolved.error()};
     resolveBatch(parsed);
     if (Expected<void> fits = checkTogether(table, parsed.values); !fits) return Unexpected{fits.error()};
     return parsed;

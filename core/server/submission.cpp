@@ -73,17 +73,18 @@ Expected<void> checkNames(const SubmissionOptions &options)
     return {};
 }
 
-/// The body as the parser gets it: A1111's settings for this one request count as fields where a row has their name,
-/// and its mask_blur is both directions.
-Json withOverrides(const Json &body, const ParamTable &rows)
+/// The body as the parser gets it: A1111's settings for this one request count as fields where an option has their
+/// name, and its mask_blur is both directions.
+Json withOverrides(const Json &body, const ParamTable &rows, bool asWebui)
 {
     Json fields = body;
     if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
         for (const auto &[name, value] : overrides->items()) {
             const std::string key = name == "CLIP_stop_at_last_layers" ? "clip_skip" : name;
-            if (rows.find(key) && !fields.contains(key)) fields[key] = value;
+            const ParamSpec *spec = rows.find(key);
+            if (spec && spec->option && !fields.contains(key)) fields[key] = value;
         }
-    if (const auto blur = body.find("mask_blur"); blur != body.end() && blur->is_number())
+    if (const auto blur = body.find("mask_blur"); asWebui && blur != body.end() && blur->is_number())
         for (const char *key : {"mask_blur_x", "mask_blur_y"})
             fields.erase(key);
     return fields;
@@ -110,7 +111,7 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     const ParamTable rows = table.only(options.kind);
     Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
     if (!pictures) return Unexpected{pictures.error()};
-    Json fields = withOverrides(body, rows);
+    Json fields = withOverrides(body, rows, options.modelOptional);
     task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
     Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};

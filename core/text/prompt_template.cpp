@@ -18,6 +18,16 @@ constexpr std::size_t kMaxChoices = 100'000;
 constexpr std::size_t kMaxWork = 16 * 1024 * 1024;  // bytes read and options weighed
 constexpr std::size_t kMaxName = 128;
 
+/// Behind the tag <type:…> that begins at `at`; `at` itself where none does, or where it has variants in it.
+std::size_t tagEnd(std::string_view text, std::size_t at)
+{
+    if (text[at] != '<') return at;
+    const std::size_t stop = text.find_first_of("<>{}", at + 1);
+    if (stop == std::string_view::npos || text[stop] != '>') return at;
+    const std::size_t colon = text.find(':', at);
+    return colon > at + 1 && colon < stop ? stop + 1 : at;
+}
+
 /// SplitMix64 (Steele, Lea and Flood 2014): the same numbers everywhere.
 class Chance {
 public:
@@ -188,6 +198,8 @@ private:
             std::size_t next = at + 1;
             if (c == '\\') {
                 next = std::min(at + 2, end);
+            } else if (const std::size_t close = tagEnd(from.text.substr(0, end), at); close > at) {
+                next = close;  // names of files may have two underscores
             } else if (from.text.compare(at, 2, "__") == 0) {
                 if (const std::size_t stop = nameEnd(from.text.substr(0, end), at, next)) {
                     if (Expected<void> made = wildcard(from, at, from.text.substr(at + 2, stop - at - 2), depth); !made)
@@ -196,7 +208,7 @@ private:
                     continue;
                 }
             } else {
-                next = std::min(from.text.find_first_of("{\\_", at + 1), end);
+                next = std::min(from.text.find_first_of("{\\_<", at + 1), end);
             }
             m_out += from.text.substr(at, next - at);
             at = next;

@@ -1,6 +1,7 @@
 #include "core/diffusion/adapters/adapter_set.h"
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/diffusion/adapters/adapter_file.h"
 
 #include <ATen/ops/equal.h>
@@ -124,6 +125,10 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
         report.warnings = m_warnings;
         return report;
     }
+    // Until all is done the networks are nobody's.
+    m_wanted.clear();
+    m_identities.clear();
+    m_warnings.clear();
     try {
         const Steps steps = plan(wanted, report);
         static const std::vector<Step> kNone;
@@ -147,21 +152,24 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
 void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps)
 {
     layer.leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
-        const std::vector<torch::Tensor> made = merged(declared, layer, steps);
+        std::vector<torch::Tensor> made = merged(declared, layer, steps);
         std::vector<torch::Tensor> saved(declared.size());
         bool any = false;
         for (std::size_t i = 0; i < declared.size(); ++i) {
-            torch::Tensor parameter = declared[i].parameter;
+            const torch::Tensor &parameter = declared[i].parameter;
             const bool changed = !layer.saved.empty() && layer.saved[i].defined();
             if (made[i].defined()) {
                 saved[i] = changed ? layer.saved[i] : compact(parameter.detach());
-                parameter.set_data(made[i].to(parameter.scalar_type()));
+                made[i] = made[i].to(parameter.scalar_type());
                 any = true;
             } else if (changed) {
-                parameter.set_data(layer.saved[i].to(parameter.scalar_type()));
+                made[i] = layer.saved[i].to(parameter.scalar_type());
             }
         }
+        // Nothing below allocates: the weights and what is kept of them change together.
         layer.saved = any ? std::move(saved) : std::vector<torch::Tensor>{};
+        for (std::size_t i = 0; i < declared.size(); ++i)
+            if (torch::Tensor parameter = declared[i].parameter; made[i].defined()) parameter.set_data(made[i]);
     });
 }
 
@@ -212,13 +220,18 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
     return made;
 }
 
+/// Every layer that can be is put back; a layer that cannot (memory) keeps what it saved, for the next call.
 void AdapterSet::undo()
 {
-    for (Layer &layer : m_layers)
-        if (!layer.saved.empty()) merge(layer, {});
-    m_wanted.clear();
-    m_identities.clear();
-    m_warnings.clear();
+    for (Layer &layer : m_layers) {
+        if (layer.saved.empty()) continue;
+        try {
+            merge(layer, {});
+        } catch (...) {
+            logError("engine",
+                     "there was no memory to take a LoRA back at once; it is tried again before the next task");
+        }
+    }
 }
 
 std::size_t AdapterSet::bytes() const

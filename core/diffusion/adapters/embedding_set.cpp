@@ -9,13 +9,6 @@
 namespace sg::adapters {
 namespace {
 
-FileIdentity identityOf(const std::string &path)
-{
-    const Expected<FileIdentity> identity = fileIdentity(path);
-    if (!identity) throw Failure{identity.error()};
-    return *identity;
-}
-
 // The keys of the vectors, for SDXL the first text encoder's and the second's; of other files the only one.
 std::vector<std::string> vectorKeys(const TensorIndex &index)
 {
@@ -34,50 +27,63 @@ std::string widthsText(const std::vector<std::int64_t> &widths)
     return text;
 }
 
+// The vectors of each text encoder [count, width]. Errors  throws Failure.
+std::vector<torch::Tensor> readVectors(const std::string &path)
+{
+    const AdapterFile file(path);
+    std::vector<torch::Tensor> found;
+    for (const std::string &key : vectorKeys(file.index())) {
+        torch::Tensor vectors = file.read(key);
+        if (vectors.dim() == 1) vectors = vectors.unsqueeze(0);
+        if (vectors.dim() != 2 || vectors.numel() == 0)
+            throw Failure{{ErrorCode::UnusableFile, key + " is no list of vectors", path}};
+        found.push_back(std::move(vectors));
+    }
+    if (found.size() == 2 && found[0].size(0) != found[1].size(0))
+        throw Failure{{ErrorCode::UnusableFile, "clip_l and clip_g have different numbers of vectors", path}};
+    file.requireUnchanged();
+    return found;
+}
+
 }  // namespace
 
 std::vector<std::string> EmbeddingSet::use(const std::vector<WantedEmbedding> &wanted,
                                            const std::vector<std::int64_t> &widths, bool *changed)
 {
-    std::vector<FileIdentity> identities;
-    for (const WantedEmbedding &one : wanted)
-        identities.push_back(identityOf(one.path));
+    std::vector<std::optional<FileIdentity>> identities;
+    for (const WantedEmbedding &one : wanted) {
+        const Expected<FileIdentity> identity = fileIdentity(one.path);
+        identities.push_back(identity ? std::optional(*identity) : std::nullopt);
+    }
     const bool same = wanted == m_wanted && widths == m_widths && identities == m_identities;
     if (changed) *changed = !same;
     if (same) return m_warnings;
-    EmbeddingNames names;
-    std::vector<Loaded> loaded;
-    std::vector<std::string> warnings;
+    EmbeddingSet made;
     for (const WantedEmbedding &one : wanted) {
-        const AdapterFile file(one.path);
-        Loaded made{one.name, {}};
-        std::vector<std::int64_t> held;
-        for (const std::string &key : vectorKeys(file.index())) {
-            torch::Tensor vectors = file.read(key);
-            if (vectors.dim() == 1) vectors = vectors.unsqueeze(0);
-            if (vectors.dim() != 2 || vectors.numel() == 0)
-                throw Failure{{ErrorCode::UnusableFile, key + " is no list of vectors", one.path}};
-            held.push_back(vectors.size(1));
-            made.vectors.push_back(std::move(vectors));
-        }
-        if (made.vectors.size() == 2 && made.vectors[0].size(0) != made.vectors[1].size(0))
-            throw Failure{{ErrorCode::UnusableFile, "clip_l and clip_g have different numbers of vectors", one.path}};
-        file.requireUnchanged();
-        if (held != widths) {
-            warnings.push_back("embedding " + one.name + " was taken for text: its vectors have " + widthsText(held) +
-                               " numbers, the checkpoint's words " + widthsText(widths));
+        const std::string asText = "embedding " + one.name + " was taken for text: ";
+        std::vector<torch::Tensor> vectors;
+        try {
+            vectors = readVectors(one.path);
+        } catch (const Failure &failure) {
+            made.m_warnings.push_back(asText + failure.error.message);
             continue;
         }
-        names.add(one.name, static_cast<std::size_t>(made.vectors.front().size(0)));
-        loaded.push_back(std::move(made));
+        std::vector<std::int64_t> held;
+        for (const torch::Tensor &of : vectors)
+            held.push_back(of.size(1));
+        if (held != widths) {
+            made.m_warnings.push_back(asText + "its vectors have " + widthsText(held) +
+                                      " numbers, the checkpoint's words " + widthsText(widths));
+            continue;
+        }
+        made.m_names.add(one.name, static_cast<std::size_t>(vectors.front().size(0)));
+        made.m_loaded.push_back({one, std::move(vectors)});
     }
-    m_wanted = wanted;
-    m_widths = widths;
-    m_identities = std::move(identities);
-    m_warnings = warnings;
-    m_names = std::move(names);
-    m_loaded = std::move(loaded);
-    return warnings;
+    made.m_wanted = wanted;
+    made.m_widths = widths;
+    made.m_identities = std::move(identities);
+    *this = std::move(made);
+    return m_warnings;
 }
 
 torch::Tensor EmbeddingSet::placed(const torch::Tensor &embedded, const PromptChunk &chunk, std::size_t encoder) const

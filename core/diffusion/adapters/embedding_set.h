@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace sg::adapters {
 struct WantedEmbedding {
     std::string name;
     std::string path;
+    std::string hash = {};  ///< may be empty; only handed on
     bool operator==(const WantedEmbedding &) const = default;
 };
 
@@ -23,28 +25,28 @@ struct WantedEmbedding {
 /// Source  Gal et al. 2022, arXiv:2208.01618.
 class EmbeddingSet {
 public:
-    /// Reads the files that are new or changed. `widths`: of the text encoders' tokens, in their order. Returns what
-    /// cannot be used here and why, a sentence each. `changed`, where given, tells whether anything is not as before.
-    /// Errors  throws Failure NotFound, UnusableFile, ModelChanged for a file that cannot be read.
+    /// Reads the files, unless all are as before. `widths`: of the text encoders' tokens, in their order. Returns what
+    /// cannot be used or read and why, a sentence each: their names are text then. `changed`, where given, tells
+    /// whether anything is not as before.
     std::vector<std::string> use(const std::vector<WantedEmbedding> &wanted, const std::vector<std::int64_t> &widths,
                                  bool *changed = nullptr);
 
     /// For chunkPrompt().
     const EmbeddingNames &names() const { return m_names; }
-    /// The name that was given to embedding `number` of names().
-    const std::string &name(std::size_t number) const { return m_loaded[number].name; }
+    /// Embedding `number` of names().
+    const WantedEmbedding &embedding(std::size_t number) const { return m_loaded[number].wanted; }
     /// `embedded` [1, 77, width] of text encoder `encoder` with the vectors of the chunk's embeddings in their rows, as
     /// many of them as there are rows. The tensor itself where the chunk has none.
     torch::Tensor placed(const torch::Tensor &embedded, const PromptChunk &chunk, std::size_t encoder) const;
 
 private:
     struct Loaded {
-        std::string name;
+        WantedEmbedding wanted;
         std::vector<torch::Tensor> vectors;  // [count, width] for each text encoder
     };
     std::vector<WantedEmbedding> m_wanted;
     std::vector<std::int64_t> m_widths;
-    std::vector<FileIdentity> m_identities;
+    std::vector<std::optional<FileIdentity>> m_identities;
     std::vector<std::string> m_warnings;
     EmbeddingNames m_names;
     std::vector<Loaded> m_loaded;  // by number

@@ -39,16 +39,6 @@ private:
 };
 TORCH_MODULE(ClipTextModel);
 
-/// How a family reads its CLIP.
-struct ClipReading {
-    std::int64_t skip = 1;       ///< 1: the last layer's output, 2: the one before it …
-    bool finalNorm = true;       ///< whether the final layer norm is applied to it
-    bool pooled = false;         ///< whether the pooled vector is wanted
-    bool takesClipSkip = false;  ///< whether the user's clip skip takes the place of `skip`
-    std::int64_t padToken = 0;
-    bool operator==(const ClipReading &) const = default;
-};
-
 /// A CLIP and its reading.
 class ClipTextEncoder final : public TextEncoder {
 public:

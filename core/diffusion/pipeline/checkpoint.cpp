@@ -5,6 +5,7 @@
 #include "core/modelfile/model_file.h"
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace sg {
@@ -17,15 +18,19 @@ Value orThrow(Expected<Value> value)
     return std::move(*value);
 }
 
-// The noise levels that some files carry along.
+// The noise levels that some files carry along, as they were rounded there.
 std::vector<float> alphasCumprod(const TensorIndex &index, const nn::WeightSource &source)
 {
     const TensorInfo *info = index.find("alphas_cumprod");
-    if (!info || info->dtype != DType::F32 || !info->isPlain()) return {};
+    const std::optional<torch::ScalarType> type = info ? nn::weightType(info->dtype) : std::nullopt;
+    if (!type || !info->isPlain() || info->shape.size() != 1) return {};
     const nn::MappedFile &file = *source.files.at(info->file);
     if (info->offset + info->bytes > file.size()) return {};
-    std::vector<float> values(info->bytes / sizeof(float));
-    std::memcpy(values.data(), file.data() + info->offset, values.size() * sizeof(float));
+    torch::Tensor stored = torch::empty({static_cast<std::int64_t>(info->shape[0])}, *type);
+    if (stored.nbytes() != info->bytes) return {};
+    std::memcpy(stored.data_ptr(), file.data() + info->offset, info->bytes);
+    const torch::Tensor plain = stored.to(torch::kFloat32);
+    const std::vector<float> values(plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel());
     return sampling::isUsableSchedule(values) ? values : std::vector<float>{};
 }
 
@@ -67,9 +72,13 @@ sampling::DiscreteSchedule Checkpoint::levels() const
 
 void Checkpoint::requireUnchanged() const
 {
-    for (const auto &file : files)
-        if (!file->unchanged())
-            throw Failure{Error{ErrorCode::ModelChanged, "the model file changed since it was loaded", {}}};
+    for (const auto *list : {&files, &vaeFiles})
+        for (const auto &file : *list)
+            if (!file->unchanged())
+                throw Failure{Error{ErrorCode::ModelChanged,
+                                    list == &files ? "the model file changed since it was loaded"
+                                                   : "the VAE's file changed since it was loaded",
+                                    {}}};
 }
 
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,

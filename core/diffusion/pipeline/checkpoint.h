@@ -3,6 +3,7 @@
 #include "core/diffusion/clip/clip_text_model.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/pipeline/checkpoint_config.h"
+#include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/diffusion/vae/vae.h"
 
@@ -27,7 +28,8 @@ struct Checkpoint {
     torch::ScalarType vaeDtype = torch::kFloat32;
     std::size_t bytes = 0;  ///< of weights
     std::vector<std::string> warnings;
-    std::vector<std::shared_ptr<const nn::MappedFile>> files;  ///< held while weights lie in them; otherwise empty
+    std::vector<std::shared_ptr<const nn::MappedFile>> files;     ///< held while weights lie in them; otherwise empty
+    std::vector<std::shared_ptr<const nn::MappedFile>> vaeFiles;  ///< the same, of an autoencoder of its own
 
     /// One call of the denoising network, whatever its family. Shapes  as sampling::NoiseNetwork.
     torch::Tensor predict(const torch::Tensor &x, const torch::Tensor &timesteps, const sampling::Conditioning &told);

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "core/diffusion/clip/clip_text_model.h"
+#include "core/diffusion/clip/clip_text_config.h"
 #include "core/diffusion/pipeline/model_family.h"
-#include "core/diffusion/sampling/guided_model.h"
+#include "core/diffusion/sampling/prediction.h"
 #include "core/diffusion/unet/unet_config.h"
 #include "core/diffusion/vae/vae_config.h"
 #include "core/modelfile/model_kind.h"

@@ -42,65 +42,75 @@ bool sameSchedule(const PromptSchedule &a, const PromptSchedule &b)
 
 }  // namespace
 
-ScheduledEmbedding::ScheduledEmbedding(Checkpoint &checkpoint, PromptSchedule schedule, const TextOptions &options)
-    : m_checkpoint(checkpoint), m_schedule(std::move(schedule)), m_options(options)
+ScheduledEmbedding::ScheduledEmbedding(Checkpoint &checkpoint, const adapters::EmbeddingSet &embeddings,
+                                       PromptSchedule schedule, const TextOptions &options)
+    : m_checkpoint(checkpoint), m_embeddings(embeddings), m_schedule(std::move(schedule)), m_options(options)
 {
-    m_empty =
-        std::all_of(m_schedule.texts.begin(), m_schedule.texts.end(), [](const auto &text) { return text.empty(); });
+    m_empty = std::all_of(m_schedule.texts.begin(), m_schedule.texts.end(), [](const auto &t) { return t.empty(); });
     std::size_t most = 0;
     for (const std::string &text : m_schedule.texts) {
-        Expected<PromptChunks> chunks =
-            chunkPrompt(text, {.emphasis = options.emphasis, .commaBacktrack = options.commaBacktrack});
+        Expected<PromptChunks> chunks = chunkPrompt(text, {.emphasis = options.emphasis,
+                                                           .commaBacktrack = options.commaBacktrack,
+                                                           .embeddings = &embeddings.names()});
         if (!chunks) throw Failure{chunks.error()};
+        for (const PromptChunk &chunk : chunks->chunks)
+            for (const EmbeddingPlace &place : chunk.embeddings)
+                m_named.insert(place.embedding);
         m_weighed = m_weighed || !std::all_of(chunks->chunks.begin(), chunks->chunks.end(), isPlain);
         most = std::max(most, chunks->chunks.size());
         m_chunks.push_back(std::move(chunks->chunks));
     }
     for (std::vector<PromptChunk> &chunks : m_chunks)
         chunks.resize(most);
-    m_encoded.resize(m_chunks.size());
     m_made.resize(m_chunks.size());
 }
 
 const PromptEmbedding &ScheduledEmbedding::of(std::size_t text)
 {
     if (m_made[text].context.defined()) return m_made[text];
-    if (m_weighed) {
-        // The mean that emphasis keeps is that of all texts.
-        for (std::size_t i = 0; i < m_chunks.size(); ++i)
-            encode(i);
-        for (std::size_t i = 0; i < m_chunks.front().size(); ++i)
-            weigh(i);
+    if (!m_weighed) {
+        m_made[text] = joined(encode(text));
+        return m_made[text];
     }
-    for (std::size_t i = 0; i < m_chunks.size(); ++i) {
-        if (!m_weighed && i != text) continue;
-        encode(i);
-        std::vector<torch::Tensor> rows;
-        for (const Chunk &chunk : m_encoded[i])
-            rows.push_back(torch::cat(chunk.columns, 2));
-        m_made[i] = {torch::cat(rows, 1), m_encoded[i].front().pooled, m_empty};
-        m_encoded[i].clear();
-    }
+    // The mean that emphasis keeps is that of all texts.
+    std::vector<Chunks> all;
+    for (std::size_t i = 0; i < m_chunks.size(); ++i)
+        all.push_back(encode(i));
+    for (std::size_t i = 0; i < m_chunks.front().size(); ++i)
+        weigh(all, i);
+    for (std::size_t i = 0; i < m_chunks.size(); ++i)
+        m_made[i] = joined(all[i]);
     return m_made[text];
 }
 
-void ScheduledEmbedding::encode(std::size_t text)
+ScheduledEmbedding::Chunks ScheduledEmbedding::encode(std::size_t text)
 {
-    if (!m_encoded[text].empty()) return;
+    Chunks made;
     for (const PromptChunk &chunk : m_chunks[text])
-        m_encoded[text].push_back(encodeChunk(chunk));
+        made.push_back(encodeChunk(chunk));
+    return made;
 }
 
 ScheduledEmbedding::Chunk ScheduledEmbedding::encodeChunk(const PromptChunk &chunk)
 {
     Chunk made;
-    for (const auto &encoder : m_checkpoint.texts) {
-        const torch::Tensor tokens = tokensFor(*encoder, chunk).to(m_checkpoint.device);
-        const EncodedText text = encoder->encode(tokens, m_options.clipSkip);
+    for (std::size_t i = 0; i < m_checkpoint.texts.size(); ++i) {
+        TextEncoder &encoder = *m_checkpoint.texts[i];
+        const torch::Tensor tokens = tokensFor(encoder, chunk).to(m_checkpoint.device);
+        const torch::Tensor embedded = m_embeddings.placed(encoder.embed(tokens), chunk, i);
+        const EncodedText text = encoder.encode(tokens, embedded, m_options.clipSkip);
         made.columns.push_back(text.rows.to(torch::kFloat));
         if (text.pooled.defined()) made.pooled = text.pooled.to(torch::kFloat);
     }
     return made;
+}
+
+PromptEmbedding ScheduledEmbedding::joined(const Chunks &chunks) const
+{
+    std::vector<torch::Tensor> rows;
+    for (const Chunk &chunk : chunks)
+        rows.push_back(torch::cat(chunk.columns, 2));
+    return {torch::cat(rows, 1), chunks.front().pooled, m_empty};
 }
 
 torch::Tensor ScheduledEmbedding::weightsOf(const PromptChunk &chunk) const
@@ -110,15 +120,15 @@ torch::Tensor ScheduledEmbedding::weightsOf(const PromptChunk &chunk) const
 }
 
 /// Weighs chunk number `chunk` of all texts, for each text encoder by itself.
-void ScheduledEmbedding::weigh(std::size_t chunk)
+void ScheduledEmbedding::weigh(std::vector<Chunks> &all, std::size_t chunk) const
 {
     std::vector<double> times(m_chunks.size());
     for (const PromptSchedule::Entry &entry : m_schedule.entries)
         times[entry.text] += 1;
-    for (std::size_t column = 0; column < m_encoded.front()[chunk].columns.size(); ++column) {
+    for (std::size_t column = 0; column < all.front()[chunk].columns.size(); ++column) {
         torch::Tensor before = torch::zeros({}, torch::kDouble), after = before.clone();
         for (std::size_t text = 0; text < m_chunks.size(); ++text) {
-            torch::Tensor &z = m_encoded[text][chunk].columns[column];
+            torch::Tensor &z = all[text][chunk].columns[column];
             before += z.mean().to(torch::kDouble).cpu() * times[text];
             z = z * weightsOf(m_chunks[text][chunk]).view({1, -1, 1});
             after += z.mean().to(torch::kDouble).cpu() * times[text];
@@ -126,7 +136,7 @@ void ScheduledEmbedding::weigh(std::size_t chunk)
         if (m_options.emphasis != Emphasis::Original) continue;
         const double ratio = (before / after).item<double>();
         for (std::size_t text = 0; text < m_chunks.size(); ++text)
-            m_encoded[text][chunk].columns[column] *= static_cast<float>(ratio);
+            all[text][chunk].columns[column] *= static_cast<float>(ratio);
     }
 }
 
@@ -146,7 +156,7 @@ std::shared_ptr<ScheduledEmbedding> Conditioner::embed(Checkpoint &checkpoint, c
         return m_recent.front();
     }
     requireClipTokens(checkpoint);
-    m_recent.push_front(std::make_shared<ScheduledEmbedding>(checkpoint, schedule, options));
+    m_recent.push_front(std::make_shared<ScheduledEmbedding>(checkpoint, m_embeddings, schedule, options));
     if (m_recent.size() > kRemembered) m_recent.pop_back();
     return m_recent.front();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/diffusion/adapters/embedding_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/text/prompt.h"
 #include "core/text/prompt_chunks.h"
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,10 +41,13 @@ struct TextOptions {
 class ScheduledEmbedding {
 public:
     /// Errors  throws Failure: those of chunkPrompt.
-    ScheduledEmbedding(Checkpoint &checkpoint, PromptSchedule schedule, const TextOptions &options);
+    ScheduledEmbedding(Checkpoint &checkpoint, const adapters::EmbeddingSet &embeddings, PromptSchedule schedule,
+                       const TextOptions &options);
 
     const PromptSchedule &schedule() const { return m_schedule; }
     const TextOptions &options() const { return m_options; }
+    /// Numbers of the textual inversion embeddings that the texts name.
+    const std::set<std::size_t> &embeddings() const { return m_named; }
     /// The embedding of schedule().texts[text]. Errors  throws what the network throws.
     const PromptEmbedding &of(std::size_t text);
 
@@ -52,19 +57,22 @@ private:
         std::vector<torch::Tensor> columns;
         torch::Tensor pooled;
     };
-    void encode(std::size_t text);
+    using Chunks = std::vector<Chunk>;  // of one text
+    Chunks encode(std::size_t text);
     Chunk encodeChunk(const PromptChunk &chunk);
-    void weigh(std::size_t chunk);
+    void weigh(std::vector<Chunks> &all, std::size_t chunk) const;
+    PromptEmbedding joined(const Chunks &chunks) const;
     torch::Tensor weightsOf(const PromptChunk &chunk) const;
 
     Checkpoint &m_checkpoint;
+    const adapters::EmbeddingSet &m_embeddings;
     PromptSchedule m_schedule;
     TextOptions m_options;
     std::vector<std::vector<PromptChunk>> m_chunks;  // of each text
-    std::vector<std::vector<Chunk>> m_encoded;       // as m_chunks; empty: not yet
-    std::vector<PromptEmbedding> m_made;             // of each text; undefined: not yet
-    bool m_empty = false;                            // whether all texts are empty
-    bool m_weighed = false;                          // whether any weight differs from 1
+    std::set<std::size_t> m_named;
+    std::vector<PromptEmbedding> m_made;  // of each text; undefined: not yet
+    bool m_empty = false;                 // whether all texts are empty
+    bool m_weighed = false;               // whether any weight differs from 1
 };
 
 /// Turns prompts into what the UNet reads, as A1111 does. Remembers the last ones.
@@ -79,10 +87,14 @@ public:
     std::shared_ptr<ScheduledEmbedding> embed(Checkpoint &checkpoint, const PromptSchedule &schedule,
                                               const TextOptions &options);
 
-    /// Forgets everything: the text encoders' weights have changed.
+    /// The textual inversion embeddings that prompts may name. After a change: forget().
+    adapters::EmbeddingSet &embeddings() { return m_embeddings; }
+
+    /// Forgets everything: the text encoders' weights or the embeddings have changed.
     void forget() { m_recent.clear(); }
 
 private:
+    adapters::EmbeddingSet m_embeddings;
     std::list<std::shared_ptr<ScheduledEmbedding>> m_recent;  // newest first
 };
 

@@ -42,6 +42,7 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
         if (m_own) {
             checkpoint.vae = std::exchange(m_own, Vae(nullptr));
             checkpoint.config.vae = m_ownConfig;
+            checkpoint.vaeFiles.clear();
             m_path.clear();
             m_bytes = 0;
         }
@@ -67,6 +68,8 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
     }
     checkpoint.vae = std::move(made);
     checkpoint.config.vae = config;
+    checkpoint.vaeFiles.clear();
+    if (report.mapped > 0) checkpoint.vaeFiles = std::move(source.files);
     m_path = *path;
     m_identity = identity;
     m_bytes = report.bytes;

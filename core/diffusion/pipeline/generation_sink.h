@@ -27,9 +27,10 @@ public:
     virtual bool previewDue() = 0;
     virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;
     virtual void image(std::int64_t index, Image picture) = 0;
-    /// Something that the user should know of the finished task, in English.
+    /// Something that the user should know of the finished task, in English. Saying it twice is saying it once.
     virtual void warning(std::string) {}
-    /// What the infotext of the pictures that follow should say beside the request: "VAE", "Lora hashes", …
+    /// What the infotext of the pictures that follow should say beside the request: "VAE", "Lora hashes", … The last
+    /// value of a key counts; an empty one takes it back.
     virtual void fact(std::string, std::string) {}
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/diffusion/clip/clip_text_model.h"
-#include "core/diffusion/sampling/guided_model.h"
+#include "core/diffusion/clip/clip_text_config.h"
+#include "core/diffusion/sampling/prediction.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/tensor_index.h"
 

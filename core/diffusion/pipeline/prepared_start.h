@@ -2,7 +2,10 @@
 
 #include "core/base/image.h"
 
+#include <cstddef>
 #include <functional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace sg {
@@ -16,10 +19,15 @@ struct PreparedStart {
     Image latentMask;             ///< the same, a pixel for each latent pixel
 };
 
-/// Work on pixels that the pipeline needs in the middle of a task and leaves to others.
-struct PictureTools {
+/// Work that the pipeline needs in the middle of a task and leaves to others.
+struct TaskTools {
     /// An RGB picture at another size: the upscaler of hires fix.
-    std::function<Image(const Image &picture, int width, int height)> enlarge;
+    std::function<Image(const Image &picture, int width, int height)> enlarge = {};
+    /// Merges into the networks what the tags of these prompts ask for, those of the pictures of a batch. Called before
+    /// each pass, if there is one; `larger`: it is that of hires fix. Throws Failure.
+    std::function<void(const std::vector<std::string> &prompts, bool larger)> useNetworks = {};
+    /// Names the embeddings that the pictures of the running batch use, by their numbers.
+    std::function<void(const std::set<std::size_t> &embeddings)> embeddingsUsed = {};
 };
 
 }  // namespace sg

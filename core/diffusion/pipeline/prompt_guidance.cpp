@@ -30,10 +30,13 @@ public:
         return parts;
     }
 
+    std::set<std::size_t> embeddings() const { return m_embeddings; }
+
 private:
     std::function<sampling::Conditioning(std::int64_t)> told(const PromptSchedule &schedule, bool wanted)
     {
         const auto embedding = m_conditioner.embed(m_checkpoint, schedule, m_options);
+        m_embeddings.insert(embedding->embeddings().begin(), embedding->embeddings().end());
         const auto made = std::make_shared<std::vector<sampling::Conditioning>>(schedule.texts.size());
         return [embedding, made, wanted, dress = m_dress](std::int64_t call) {
             const std::size_t text = embedding->schedule().textAt(call);
@@ -47,13 +50,13 @@ private:
     Conditioner &m_conditioner;
     TextOptions m_options;
     const Dress &m_dress;
+    std::set<std::size_t> m_embeddings;
 };
 
 }  // namespace
 
-sampling::Guidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                                  const std::vector<PromptPair> &pictures, const ScheduleSteps &steps,
-                                  const Dress &dress)
+PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress)
 {
     sampling::Guidance guidance;
     guidance.scale = request.cfgScale;
@@ -74,7 +77,7 @@ sampling::Guidance promptGuidance(Checkpoint &checkpoint, Conditioner &condition
         guidance.unwanted.pictures.push_back(
             maker.make(planNegativePrompt(pictures[i].negative, steps), /*wanted=*/false));
     }
-    return guidance;
+    return {std::move(guidance), maker.embeddings()};
 }
 
 }  // namespace sg

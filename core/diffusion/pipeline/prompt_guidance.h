@@ -5,7 +5,9 @@
 #include "core/params/generation_request.h"
 #include "core/text/prompt_schedule.h"
 
+#include <cstddef>
 #include <functional>
+#include <set>
 #include <vector>
 
 namespace sg {
@@ -14,11 +16,15 @@ namespace sg {
 /// one.
 using Dress = std::function<sampling::Conditioning(const PromptEmbedding &prompt, bool wanted)>;
 
+struct PromptGuidance {
+    sampling::Guidance guidance;
+    std::set<std::size_t> embeddings;  ///< textual inversion embeddings that the prompts name, by their numbers
+};
+
 /// How a batch is guided: the request's prompts, planned for `steps` calls of the network, and its options of guidance.
 /// One list of words when all `pictures` ask for the same, else one for each. Nothing is encoded before it is needed;
 /// checkpoint and conditioner must outlive the result. Errors  throws Failure: those of planPrompt and Conditioner.
-sampling::Guidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                                  const std::vector<PromptPair> &pictures, const ScheduleSteps &steps,
-                                  const Dress &dress);
+PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress);
 
 }  // namespace sg

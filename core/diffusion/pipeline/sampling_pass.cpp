@@ -1,5 +1,7 @@
 #include "core/diffusion/pipeline/sampling_pass.h"
 
+#include "core/params/samplers.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -22,6 +24,53 @@ void addConcat(sampling::Words &words, const torch::Tensor &concat)
 }
 
 }  // namespace
+
+sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
+{
+    const SamplerSettings &settings = request.sampling;
+    sampling::PlanRequest plan;
+    plan.sampler = request.sampler;
+    plan.schedule = request.schedule;
+    plan.steps = static_cast<int>(request.steps);
+    plan.discardNextToLast = settings.discardNextToLast;
+    plan.sgmNoise = settings.sgmNoise;
+    plan.sampling = {.eta = request.eta < 0 ? settings.etaAncestral : request.eta,
+                     .etaDdim = request.eta < 0 ? settings.etaDdim : request.eta,
+                     .churn = settings.churn,
+                     .churnMinimum = settings.churnMinimum,
+                     .churnMaximum = settings.churnMaximum,
+                     .noiseScale = settings.noiseScale,
+                     .uniPcOrder = static_cast<int>(settings.uniPcOrder)};
+    plan.schedules = {.sigmaMin = settings.sigmaMin,
+                      .sigmaMax = settings.sigmaMax,
+                      .rho = settings.rho,
+                      .betaAlpha = settings.betaAlpha,
+                      .betaBeta = settings.betaBeta,
+                      .sdxl = config.family == BaseFamily::Sdxl};
+    if (!request.start.used()) return plan;
+    plan.extraNoise = request.extraNoise;
+    plan.strength = request.denoisingStrength;
+    plan.exactSteps = request.start.exactSteps;
+    return plan;
+}
+
+sampling::PlanRequest hiresPlan(const GenerationRequest &request, const CheckpointConfig &config)
+{
+    const HiresPass &hires = request.hires;
+    sampling::PlanRequest plan = firstPlan(request, config);
+    plan.sampler = hires.sampler;
+    plan.schedule = hires.schedule;
+    plan.steps = static_cast<int>(hires.steps);
+    plan.strength = request.denoisingStrength;
+    plan.exactSteps = true;
+    plan.extraNoise = request.extraNoise;
+    return plan;
+}
+
+std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
+{
+    return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
+}
 
 SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::DiscreteSchedule &levels,
                            const sampling::PlanRequest &request)

@@ -4,13 +4,22 @@
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/sampling_plan.h"
+#include "core/params/generation_request.h"
 
 #include <torch/types.h>
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
 namespace sg {
+
+/// What the request says of every walk, and the first pass's own part.
+sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config);
+/// Hires fix walks on with its own sampler, always for as many steps as were asked for.
+sampling::PlanRequest hiresPlan(const GenerationRequest &request, const CheckpointConfig &config);
+/// How often so many steps ask the network, as A1111 counts. The sampler's name is known to be one.
+std::int64_t callsOf(const std::string &sampler, std::int64_t steps);
 
 /// One walk from noise, or from a latent with noise on it, to a clean latent: what is the same for all batches of it.
 /// Hires fix makes two of them. Thread  that of the checkpoint.

@@ -72,21 +72,36 @@ torch::Tensor toPicture(const Image &rgb)
     return bytes.permute({0, 3, 1, 2}).to(torch::kFloat) / 255 * 2 - 1;
 }
 
-torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures)
+void requireNotStopped(const std::stop_token &stop)
 {
+    if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
+}
+
+torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures, const std::stop_token &stop)
+{
+    const std::int64_t factor = checkpoint.config.latentFactor;
     std::vector<torch::Tensor> latents;
-    for (const Image &picture : pictures)
+    for (const Image &picture : pictures) {
+        requireNotStopped(stop);
+        if (picture.width < factor || picture.height < factor)
+            throw Failure{{ErrorCode::InvalidArgument,
+                           "a start picture of " + std::to_string(picture.width) + " x " +
+                               std::to_string(picture.height) + " is smaller than " + std::to_string(factor) +
+                               " pixels, which are one of the latent's",
+                           "init_images"}};
         latents.push_back(checkpoint.vae->encode(toPicture(picture).to(checkpoint.device)).to(torch::kFloat));
+    }
     torch::Tensor all = torch::cat(latents);
     if (all.isfinite().all().item<bool>()) return all;
     throw Failure{{ErrorCode::NonFinite, "the autoencoder made values of the start picture that are not numbers", {}}};
 }
 
-StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request)
+StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request,
+                      const std::stop_token &stop)
 {
     const std::int64_t factor = checkpoint.config.latentFactor;
     StartLatent start;
-    start.latent = encodePictures(checkpoint, prepared.pictures);
+    start.latent = encodePictures(checkpoint, prepared.pictures, stop);
     if (prepared.stretchLatents)
         start.latent = resizeLatent(start.latent, "Latent", request.width / factor, request.height / factor);
     if (!prepared.latentMask.empty()) {

@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,16 +22,21 @@ struct StartLatent {
     torch::Tensor concat;
 };
 
+/// Errors  throws Failure Cancelled when a stop was asked for.
+void requireNotStopped(const std::stop_token &stop);
+
 /// A picture as the autoencoder reads it. Shapes  [1, 3, H, W], -1..1, float32 on the CPU.
 torch::Tensor toPicture(const Image &rgb);
 
 /// The latent of each picture: the posterior's mean (docs/decisions/encode-the-mean.md). One picture after the other.
 /// Shapes  [pictures, C, h, w], float32 on the checkpoint's device.
-torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures);
+torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &pictures,
+                             const std::stop_token &stop = {});
 
 /// Encodes, stretches, and reads the mask: all that does not change from batch to batch.
-/// Errors  throws Failure NonFinite.
-StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request);
+/// Errors  throws Failure NonFinite; InvalidArgument for a picture that is too small to be a latent; Cancelled.
+StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, const GenerationRequest &request,
+                      const std::stop_token &stop = {});
 
 /// The masked part filled with noise or with nothing, as the request's masked content says. Shapes  noise [B, C, h, w].
 torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content, const torch::Tensor &noise);

@@ -11,7 +11,9 @@
 
 #include <ATen/ops/cat.h>
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,61 +34,6 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
-void requireNotStopped(const std::stop_token &stop)
-{
-    if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
-}
-
-/// What the request says of every walk, and the first pass's own part.
-sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
-{
-    const SamplerSettings &settings = request.sampling;
-    sampling::PlanRequest plan;
-    plan.sampler = request.sampler;
-    plan.schedule = request.schedule;
-    plan.steps = static_cast<int>(request.steps);
-    plan.discardNextToLast = settings.discardNextToLast;
-    plan.sgmNoise = settings.sgmNoise;
-    plan.sampling = {.eta = request.eta < 0 ? settings.etaAncestral : request.eta,
-                     .etaDdim = request.eta < 0 ? settings.etaDdim : request.eta,
-                     .churn = settings.churn,
-                     .churnMinimum = settings.churnMinimum,
-                     .churnMaximum = settings.churnMaximum,
-                     .noiseScale = settings.noiseScale,
-                     .uniPcOrder = static_cast<int>(settings.uniPcOrder)};
-    plan.schedules = {.sigmaMin = settings.sigmaMin,
-                      .sigmaMax = settings.sigmaMax,
-                      .rho = settings.rho,
-                      .betaAlpha = settings.betaAlpha,
-                      .betaBeta = settings.betaBeta,
-                      .sdxl = config.family == BaseFamily::Sdxl};
-    if (!request.start.used()) return plan;
-    plan.extraNoise = request.extraNoise;
-    plan.strength = request.denoisingStrength;
-    plan.exactSteps = request.start.exactSteps;
-    return plan;
-}
-
-/// Hires fix walks on with its own sampler, always for as many steps as were asked for.
-sampling::PlanRequest hiresPlan(const GenerationRequest &request, const CheckpointConfig &config)
-{
-    const HiresPass &hires = request.hires;
-    sampling::PlanRequest plan = firstPlan(request, config);
-    plan.sampler = hires.sampler;
-    plan.schedule = hires.schedule;
-    plan.steps = static_cast<int>(hires.steps);
-    plan.strength = request.denoisingStrength;
-    plan.exactSteps = true;
-    plan.extraNoise = request.extraNoise;
-    return plan;
-}
-
-/// How often so many steps ask the network, as A1111 counts. The sampler's name is known to be one.
-std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
-{
-    return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
-}
-
 /// What the network is told with a prompt when it draws a picture of this size.
 Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
@@ -104,7 +51,7 @@ Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t he
 /// One task: what stays the same for all its batches.
 class Task {
 public:
-    Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const PictureTools &tools,
+    Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const TaskTools &tools,
          GenerationSink &sink, std::stop_token stop);
     void begin(const PreparedStart &start);
     void run();
@@ -112,8 +59,9 @@ public:
 private:
     sampling::NoiseSource noiseOfBatch(std::int64_t width, std::int64_t height) const;
     sampling::NoiseSource noiseOfFill(std::int64_t width, std::int64_t height) const;
-    sampling::Guidance guidanceOfBatch() const;
-    sampling::Guidance guidanceOfLarger() const;
+    sampling::Guidance guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, const Dress &dress);
+    sampling::Guidance guidanceOfBatch();
+    sampling::Guidance guidanceOfLarger();
     torch::Tensor sample(const SamplingPass &pass, sampling::Guidance guidance, sampling::NoiseSource &noise,
                          const SamplingPass::Start &start);
     torch::Tensor drawBatch();
@@ -127,20 +75,21 @@ private:
     Checkpoint &m_checkpoint;
     Conditioner &m_conditioner;
     const GenerationRequest &m_request;
-    const PictureTools &m_tools;
+    const TaskTools &m_tools;
     GenerationSink &m_sink;
     sampling::DiscreteSchedule m_levels;
     StartLatent m_start;
     std::optional<SamplingPass> m_first, m_hires;
+    std::set<std::size_t> m_embeddings;  // that the running batch uses
     sampling::SamplerContext m_context;
     std::int64_t m_steps = 0;        // of both passes of a batch
     std::int64_t m_stepsBefore = 0;  // those of the pass that is over
     std::int64_t m_firstImage = 0;   // of the running batch
-    std::int64_t m_unitsDone = 0;    // a step of a batch or a decoded picture each
+    std::int64_t m_decoded = 0;      // pictures of the running batch
 };
 
-Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-           const PictureTools &tools, GenerationSink &sink, std::stop_token stop)
+Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const TaskTools &tools,
+           GenerationSink &sink, std::stop_token stop)
     : m_checkpoint(checkpoint), m_conditioner(conditioner), m_request(request), m_tools(tools), m_sink(sink)
 {
     const std::int64_t factor = checkpoint.config.latentFactor;
@@ -165,7 +114,7 @@ Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationReq
 void Task::begin(const PreparedStart &start)
 {
     const std::int64_t factor = m_checkpoint.config.latentFactor;
-    if (m_request.start.used()) m_start = makeStart(m_checkpoint, start, m_request);
+    if (m_request.start.used()) m_start = makeStart(m_checkpoint, start, m_request, m_context.stop);
     if (!m_start.concat.defined())
         m_start.concat = emptyConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
     m_first->setConcat(m_start.concat);
@@ -203,14 +152,29 @@ sampling::NoiseSource Task::noiseOfFill(std::int64_t width, std::int64_t height)
             {.source = sampling::randomSourceOf(m_request.sampling.randomSource), .device = m_checkpoint.device}};
 }
 
-sampling::Guidance Task::guidanceOfBatch() const
+/// The guidance of the running batch, after its networks have become what its prompts want.
+sampling::Guidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, const Dress &dress)
+{
+    if (m_tools.useNetworks) {
+        std::vector<std::string> texts;
+        for (const PromptPair &pair : prompts)
+            texts.push_back(pair.prompt);
+        m_tools.useNetworks(texts, steps.hiresSteps > 0);
+    }
+    PromptGuidance made = promptGuidance(m_checkpoint, m_conditioner, m_request, prompts, steps, dress);
+    m_embeddings.merge(made.embeddings);
+    if (m_tools.embeddingsUsed) m_tools.embeddingsUsed(m_embeddings);
+    return std::move(made.guidance);
+}
+
+sampling::Guidance Task::guidanceOfBatch()
 {
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imagePrompts(m_firstImage + i));
-    sampling::Guidance guidance = promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
-                                                 {.steps = callsOf(m_request.sampler, m_request.steps)},
-                                                 dressFor(m_checkpoint, m_request.width, m_request.height));
+    m_embeddings.clear();
+    sampling::Guidance guidance = guide(prompts, {.steps = callsOf(m_request.sampler, m_request.steps)},
+                                        dressFor(m_checkpoint, m_request.width, m_request.height));
     if (m_request.start.used()) {
         const sampling::ScheduleTail tail =
             sampling::scheduleTail(m_request.steps, m_request.denoisingStrength, m_request.start.exactSteps);
@@ -220,15 +184,16 @@ sampling::Guidance Task::guidanceOfBatch() const
     return guidance;
 }
 
-sampling::Guidance Task::guidanceOfLarger() const
+sampling::Guidance Task::guidanceOfLarger()
 {
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imageHiresPrompts(m_firstImage + i));
-    return promptGuidance(m_checkpoint, m_conditioner, m_request, prompts,
-                          {.steps = callsOf(m_request.sampler, m_request.steps),
-                           .hiresSteps = callsOf(m_request.hires.sampler, m_request.hires.steps)},
-                          dressFor(m_checkpoint, m_request.hires.size.width, m_request.hires.size.height));
+    const HiresPass &hires = m_request.hires;
+    return guide(
+        prompts,
+        {.steps = callsOf(m_request.sampler, m_request.steps), .hiresSteps = callsOf(hires.sampler, hires.steps)},
+        dressFor(m_checkpoint, hires.size.width, hires.size.height));
 }
 
 void Task::run()
@@ -237,6 +202,7 @@ void Task::run()
         m_firstImage = iteration * m_request.batchSize;
         m_checkpoint.requireUnchanged();
         m_stepsBefore = 0;
+        m_decoded = 0;
         torch::Tensor latents = drawBatch();
         if (m_hires) latents = drawLarger(latents);
         m_checkpoint.requireUnchanged();
@@ -295,7 +261,7 @@ torch::Tensor Task::enlarged(const torch::Tensor &latents)
             const Image small = toImage(decodeOne(latents.narrow(0, i, 1)));
             const Image grown =
                 m_tools.enlarge(small, static_cast<int>(hires.size.upWidth), static_cast<int>(hires.size.upHeight));
-            all.push_back(encodePictures(m_checkpoint, {grown}));
+            all.push_back(encodePictures(m_checkpoint, {grown}, m_context.stop));
         }
         large = torch::cat(all);
     }
@@ -312,8 +278,7 @@ void Task::stepMade(const sampling::SamplerStep &step)
 {
     // Early, so that a damaged checkpoint costs one step and not all of them.
     requireFinite(step.denoised, "in a sampler step");
-    ++m_unitsDone;
-    const std::int64_t made = m_stepsBefore + step.index + 1;
+    const std::int64_t made = std::min(m_stepsBefore + step.index + 1, m_steps);
     report({.step = made, .sigma = step.sigma});
     if (m_sink.previewDue())
         m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_checkpoint.config.latentToRgb));
@@ -324,8 +289,10 @@ void Task::report(StepProgress progress)
     progress.steps = m_steps;
     progress.image = m_firstImage;
     progress.images = m_request.imageCount();
-    const std::int64_t units = m_request.iterations * (m_steps + m_request.batchSize);
-    progress.fraction = static_cast<double>(m_unitsDone) / static_cast<double>(units);
+    // Samplers with steps of their own size may make more of them than was said.
+    const std::int64_t ofBatch = m_steps + m_request.batchSize;
+    const std::int64_t done = m_firstImage / m_request.batchSize * ofBatch + progress.step + m_decoded;
+    progress.fraction = static_cast<double>(done) / static_cast<double>(m_request.iterations * ofBatch);
     m_sink.progress(progress);
 }
 
@@ -342,7 +309,7 @@ void Task::decode(const torch::Tensor &latents)
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
         requireNotStopped(m_context.stop);
         m_sink.image(m_firstImage + i, toImage(decodeOne(latents.narrow(0, i, 1))));
-        ++m_unitsDone;
+        m_decoded = i + 1;
         report({.step = m_steps, .sampled = false});
     }
 }
@@ -350,7 +317,7 @@ void Task::decode(const torch::Tensor &latents)
 }  // namespace
 
 void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                  const PreparedStart &start, const PictureTools &tools, GenerationSink &sink, std::stop_token stop)
+                  const PreparedStart &start, const TaskTools &tools, GenerationSink &sink, std::stop_token stop)
 {
     Task task(checkpoint, conditioner, request, tools, sink, std::move(stop));
     task.begin(start);

@@ -16,7 +16,7 @@ namespace sg {
 /// unknown and sizes that the checkpoint cannot draw; those of Conditioner. Thread  the one that loaded the checkpoint,
 /// under torch::InferenceMode.
 void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                  const PreparedStart &start, const PictureTools &tools, GenerationSink &sink, std::stop_token stop);
+                  const PreparedStart &start, const TaskTools &tools, GenerationSink &sink, std::stop_token stop);
 
 /// The same for a task without pictures of its own.
 void textToImage(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,

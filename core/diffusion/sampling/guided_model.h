@@ -2,6 +2,7 @@
 
 #include "core/diffusion/sampling/conditioning.h"
 #include "core/diffusion/sampling/discrete_schedule.h"
+#include "core/diffusion/sampling/prediction.h"
 #include "core/diffusion/sampling/sampler.h"
 #include "core/diffusion/sampling/words.h"
 
@@ -12,8 +13,6 @@
 #include <vector>
 
 namespace sg::sampling {
-
-enum class Prediction { Eps, V };
 
 /// One call of the network. Shapes  x [N, C, H, W]; timesteps [1] float, of all of x; told: N rows each. Returns [N, C,
 /// H, W].

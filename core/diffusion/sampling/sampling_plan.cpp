@@ -98,7 +98,8 @@ std::unique_ptr<Sampler> SamplingPlan::sigmaSampler(const PlanRequest &request, 
     if (request.sampler == "DPM fast" || request.sampler == "DPM adaptive") {
         // From noise they do without the schedule, but for what the noise is multiplied with.
         DpmRange range{levels.sigmaMax(), levels.sigmaMin(), request.steps};
-        if (request.strength && m_sigmas.size() > 2) range = {m_sigmas.front(), m_sigmas[m_sigmas.size() - 2], steps};
+        if (request.strength)
+            range = {m_sigmas.front(), m_sigmas.size() > 2 ? m_sigmas[m_sigmas.size() - 2] : levels.sigmaMin(), steps};
         return request.sampler == "DPM fast" ? makeDpmFast(range, request.sampling)
                                              : makeDpmAdaptive(range, request.sampling);
     }
@@ -121,9 +122,9 @@ void SamplingPlan::planTimesteps(const PlanRequest &request, const DiscreteSched
     walk.grid = timestepsFor(static_cast<int>(tail.total), levels);
     if (request.strength && !m_keepsStart) {
         // As A1111: the noise is that of one grid step above the first call, and a grid of two entries makes one step.
-        const auto last = std::min(static_cast<std::size_t>(tail.walked) - 1, walk.grid.size() - 1);
+        const auto last = std::clamp<std::size_t>(static_cast<std::size_t>(tail.walked) - 1, 1, walk.grid.size() - 1);
         m_startAlpha = walk.alphas[static_cast<std::size_t>(walk.grid[last])];
-        walk.grid.resize(std::clamp<std::size_t>(last, 2, walk.grid.size()));
+        walk.grid.resize(std::max<std::size_t>(last, 2));
         walk.beginsWithPicture = true;
     }
     m_sampler = makeTimestepSampler(request.sampler, std::move(walk));

@@ -30,66 +30,116 @@ std::vector<adapters::AdaptedNetwork> networksOf(const Checkpoint &checkpoint)
 }
 
 // "name: 0123456789ab, other: …": what would end a name there is left out.
-void addHash(std::string &hashes, const NamedFile &file)
+void addHash(std::string &hashes, std::string name, const std::string &hash)
 {
-    if (file.hash.empty()) return;
-    std::string name = file.name;
+    if (hash.empty()) return;
     std::erase_if(name, [](char c) { return c == ':' || c == ','; });
-    hashes += (hashes.empty() ? "" : ", ") + name + ": " + file.hash.substr(0, kHashShown);
+    hashes += (hashes.empty() ? "" : ", ") + name + ": " + hash.substr(0, kHashShown);
 }
 
-void useLoras(ModelStore::Resident &resident, const ModelRef &model, const std::vector<LoraTag> &tags,
-              GenerationSink &sink, const std::stop_token &stop)
+std::vector<LoraTag> tagsOf(const std::string &prompt, GenerationSink &sink)
 {
-    std::vector<adapters::WantedAdapter> wanted;
-    std::string hashes;
-    for (const LoraTag &tag : tags) {
-        const NamedFile *file = findFile(model.loras, tag.name);
-        if (!file) {
-            sink.warning("there is no LoRA named \"" + tag.name + "\": its tag was ignored");
-            continue;
-        }
-        wanted.push_back({tag.name, file->path, tag.textEncoder, tag.unet, tag.dyn});
-        addHash(hashes, *file);
-    }
-    if (!resident.adapters) {
-        if (wanted.empty()) return;
-        resident.adapters = std::make_unique<adapters::AdapterSet>(networksOf(*resident.checkpoint),
-                                                                   resident.checkpoint->config.family);
-    }
-    adapters::AdapterReport report;
-    try {
-        report = resident.adapters->apply(wanted, stop);
-    } catch (...) {
-        resident.conditioner.forget();
-        throw;
-    }
-    if (report.textChanged) resident.conditioner.forget();
-    for (std::string &warning : report.warnings)
-        sink.warning(std::move(warning));
-    if (!hashes.empty()) sink.fact("Lora hashes", hashes);
-}
-
-void useVae(ModelStore::Resident &resident, const ModelRef &model, GenerationSink &sink, const std::stop_token &stop)
-{
-    if (!model.vae) return resident.vae.use(*resident.checkpoint, std::nullopt, stop);
-    resident.vae.use(*resident.checkpoint, model.vae->path, stop);
-    if (!model.vae->hash.empty()) sink.fact("VAE hash", model.vae->hash.substr(0, kVaeHashShown));
-    sink.fact("VAE", model.vae->name);
+    const std::vector<ExtraNetwork> networks = takeExtraNetworks(prompt).networks;
+    for (const ExtraNetwork &network : networks)
+        if (network.type != "lora" && network.type != "lyco")
+            sink.warning("<" + network.type + ":…> is not supported: the tag was ignored");
+    Expected<std::vector<LoraTag>> tags = loraTags(networks);
+    if (!tags) throw Failure{tags.error()};
+    return std::move(*tags);
 }
 
 }  // namespace
 
-GenerationRequest useCompanions(ModelStore::Resident &resident, const ModelRef &model, GenerationRequest request,
-                                GenerationSink &sink, const std::stop_token &stop)
+Companions::Companions(ModelStore &store, ModelStore::Resident &resident, const ModelRef &model, GenerationSink &sink,
+                       std::stop_token stop)
+    : m_store(store), m_resident(resident), m_model(model), m_sink(sink), m_stop(std::move(stop))
 {
-    TextAndNetworks prompt = takeExtraNetworks(request.prompt);
-    const Expected<std::vector<LoraTag>> tags = loraTags(prompt.networks);
-    if (!tags) throw Failure{tags.error()};
-    useVae(resident, model, sink, stop);
-    useLoras(resident, model, *tags, sink, stop);
-    request.prompt = std::move(prompt.text);
-    return request;
+}
+
+void Companions::begin()
+{
+    useVae();
+    useEmbeddings();
+    m_store.publish();
+}
+
+void Companions::useVae()
+{
+    if (!m_model.vae) return m_resident.vae.use(*m_resident.checkpoint, std::nullopt, m_stop);
+    m_resident.vae.use(*m_resident.checkpoint, m_model.vae->path, m_stop);
+    if (!m_model.vae->hash.empty()) m_sink.fact("VAE hash", m_model.vae->hash.substr(0, kVaeHashShown));
+    m_sink.fact("VAE", m_model.vae->name);
+}
+
+void Companions::useEmbeddings()
+{
+    std::vector<adapters::WantedEmbedding> wanted;
+    for (const NamedFile &file : m_model.embeddings)
+        wanted.push_back({file.name, file.path, file.hash});
+    std::vector<std::int64_t> widths;
+    for (const auto &encoder : m_resident.checkpoint->texts)
+        widths.push_back(encoder->traits().width);
+    bool changed = false;
+    for (std::string &warning : m_resident.conditioner.embeddings().use(wanted, widths, &changed))
+        m_sink.warning(std::move(warning));
+    if (changed) m_resident.conditioner.forget();
+}
+
+void Companions::nameEmbeddings(const std::set<std::size_t> &embeddings)
+{
+    std::string hashes;
+    for (const std::size_t number : embeddings) {
+        const adapters::WantedEmbedding &one = m_resident.conditioner.embeddings().embedding(number);
+        addHash(hashes, one.name, one.hash);
+    }
+    m_sink.fact("TI hashes", hashes);
+}
+
+void Companions::useLoras(const std::vector<std::string> &prompts, bool larger)
+{
+    const std::vector<LoraTag> tags = tagsOf(prompts.front(), m_sink);
+    if (std::any_of(prompts.begin(), prompts.end(), [&](const auto &other) { return tagsOf(other, m_sink) != tags; }))
+        m_sink.warning("the pictures of a batch share their LoRAs: those of its first prompt were used for all");
+    std::vector<adapters::WantedAdapter> wanted;
+    m_loras.clear();
+    for (const LoraTag &tag : tags) {
+        const NamedFile *file = findFile(m_model.loras, tag.name);
+        if (!file) {
+            m_sink.warning("there is no LoRA named \"" + tag.name + "\": its tag was ignored");
+            continue;
+        }
+        wanted.push_back({tag.name, file->path, tag.textEncoder, tag.unet, tag.dyn});
+        m_loras.push_back(file);
+    }
+    nameLoras(larger);
+    std::unique_ptr<adapters::AdapterSet> &set = m_resident.adapters;
+    if (!set) {
+        if (wanted.empty()) return;
+        set = std::make_unique<adapters::AdapterSet>(networksOf(*m_resident.checkpoint),
+                                                     m_resident.checkpoint->config.family);
+    }
+    adapters::AdapterReport report;
+    try {
+        report = set->apply(wanted, m_stop);
+    } catch (...) {
+        m_resident.conditioner.forget();
+        throw;
+    }
+    if (report.textChanged) m_resident.conditioner.forget();
+    for (std::string &warning : report.warnings)
+        m_sink.warning(std::move(warning));
+    m_store.publish();
+}
+
+void Companions::nameLoras(bool larger)
+{
+    if (!larger) m_named.clear();
+    for (const NamedFile *file : m_loras)
+        if (std::find(m_named.begin(), m_named.end(), file) == m_named.end()) m_named.push_back(file);
+    std::string hashes;
+    for (const NamedFile *file : m_named)
+        addHash(hashes, file->name, file->hash);
+    m_sink.fact("Lora hashes", hashes);
 }
 
 }  // namespace sg::engine

@@ -2,12 +2,40 @@
 
 #include "core/engine/torch/model_store.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 namespace sg::engine {
 
-/// Makes a resident model what the request wants it to be: its LoRAs merged, its VAE in place. Says by warnings what
-/// is not there or does not match, by facts what the pictures' infotext should name. Returns the request without the
-/// prompt's tags. Errors  throws Failure as AdapterSet::apply and ExternalVae::use.
-GenerationRequest useCompanions(ModelStore::Resident &resident, const ModelRef &model, GenerationRequest request,
-                                GenerationSink &sink, const std::stop_token &stop);
+/// The files beside a checkpoint that a task uses: its VAE, embeddings and LoRAs. Says by warnings what is not there or
+/// does not match, by facts what the pictures' infotext should name. All it is given must outlive it.
+class Companions {
+public:
+    Companions(ModelStore &store, ModelStore::Resident &resident, const ModelRef &model, GenerationSink &sink,
+               std::stop_token stop);
+
+    /// Puts the VAE in its place and reads the embeddings, once for a task.
+    /// Errors  throws Failure as ExternalVae::use.
+    void begin();
+    /// Merges the LoRAs of the first of these prompts, as A1111 does for a batch; another prompt that wants others is
+    /// told. `larger`: for hires fix, in addition to what the infotext names already.
+    /// Errors  throws Failure as AdapterSet::apply, InvalidArgument for a tag that cannot be read.
+    void useLoras(const std::vector<std::string> &prompts, bool larger);
+    void nameEmbeddings(const std::set<std::size_t> &embeddings);
+
+private:
+    void useVae();
+    void useEmbeddings();
+    void nameLoras(bool larger);
+
+    ModelStore &m_store;
+    ModelStore::Resident &m_resident;
+    const ModelRef &m_model;
+    GenerationSink &m_sink;
+    std::stop_token m_stop;
+    std::vector<const NamedFile *> m_loras;  // merged now
+    std::vector<const NamedFile *> m_named;  // in the infotext
+};
 
 }  // namespace sg::engine

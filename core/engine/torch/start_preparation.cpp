@@ -97,13 +97,13 @@ Image StartPreparation::finished(std::int64_t index, Image drawn) const
     return imaging::withOverlay(drawn, of(m_overlays));
 }
 
-PictureTools pictureTools(const GenerationRequest &request)
+std::function<Image(const Image &, int, int)> pictureEnlarger(const GenerationRequest &request)
 {
     const imaging::Filter filter =
         request.hires.upscaler == "Nearest" ? imaging::Filter::Nearest : imaging::Filter::Lanczos;
-    return {[filter](const Image &picture, int width, int height) {
+    return [filter](const Image &picture, int width, int height) {
         return imaging::resample(picture, width, height, filter);
-    }};
+    };
 }
 
 }  // namespace sg::engine

@@ -5,6 +5,7 @@
 #include "core/imaging/mask.h"
 #include "core/params/generation_request.h"
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -50,6 +51,8 @@ public:
     {
         m_sink.image(index, m_preparation.finished(index, std::move(picture)));
     }
+    void warning(std::string text) override { m_sink.warning(std::move(text)); }
+    void fact(std::string key, std::string value) override { m_sink.fact(std::move(key), std::move(value)); }
 
 private:
     const StartPreparation &m_preparation;
@@ -57,6 +60,6 @@ private:
 };
 
 /// Hires fix's upscalers that work on pictures: None, Lanczos, Nearest.
-PictureTools pictureTools(const GenerationRequest &request);
+std::function<Image(const Image &, int, int)> pictureEnlarger(const GenerationRequest &request);
 
 }  // namespace sg::engine

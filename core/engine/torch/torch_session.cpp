@@ -111,12 +111,16 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
 {
     Expected<void> made = guarded([&] {
         ModelStore::Resident &resident = m_store.get(model.path, stop);
-        const GenerationRequest plain = useCompanions(resident, model, request, sink, stop);
-        m_store.publish();
-        const StartPreparation preparation(plain, resident.checkpoint->config.latentFactor);
+        Companions companions(m_store, resident, model, sink, stop);
+        companions.begin();
+        const StartPreparation preparation(request, resident.checkpoint->config.latentFactor);
         FinishingSink finishing(preparation, sink);
-        drawPictures(*resident.checkpoint, resident.conditioner, plain, preparation.prepared(), pictureTools(plain),
-                     finishing, stop);
+        const TaskTools tools{
+            .enlarge = pictureEnlarger(request),
+            .useNetworks = [&](const auto &prompts, bool larger) { companions.useLoras(prompts, larger); },
+            .embeddingsUsed = [&](const auto &embeddings) { companions.nameEmbeddings(embeddings); }};
+        drawPictures(*resident.checkpoint, resident.conditioner, request, preparation.prepared(), tools, finishing,
+                     stop);
     });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();
     return made;

@@ -78,6 +78,13 @@ def test_a1111():
     corrected = server.post("/sdapi/v1/img2img", {**WEBUI, "override_settings": {"img2img_color_correction": True, "img2img_fix_steps": True}})
     parameters = corrected.json()["parameters"]
     assert parameters["img2img_color_correction"] is True and parameters["img2img_fix_steps"] is True, parameters
+    # Only settings are overridden: a field of the request, above all a picture, is not let in by this door.
+    stored = next((server.data_dir / "objects").glob("inputs/*/*")).relative_to(server.data_dir / "objects")
+    sneaked = server.post("/sdapi/v1/img2img", {**WEBUI, "include_init_images": True,
+                                                "override_settings": {"mask": str(stored), "steps": 1}}).json()["parameters"]
+    assert sneaked["mask"] in (None, "") and sneaked["steps"] == WEBUI["steps"], sneaked
+    blurred = server.post("/img2img", {**BODY, "mask": MASK, "mask_blur": 4, "mask_blur_x": 9}).json()
+    assert blurred["parameters"]["mask_blur_x"] == 9, blurred["parameters"]
 
 
 def test_stored_pictures_by_name():

@@ -3,9 +3,13 @@ import json
 import pathlib
 import random
 import struct
+import sys
 import tempfile
 
 from engine_pipe import Engine, run
+
+sys.path.insert(0, str(pathlib.Path("resources/starter").resolve()))
+from tokens import ids_of  # noqa: E402
 
 STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
 PARAMS = {"prompt": "a red star", "steps": 2, "width": 64, "height": 64, "cfg_scale": 5, "seed": 11, "subseed": 5, "sampler_name": "Euler"}
@@ -52,18 +56,18 @@ class Session:
         assert self.engine.next()[0]["type"] == "hello"
         self.runs = 0
 
-    def draw(self, prompt="a red star", **companions):
-        """The picture's bytes without its texts, the infotext, and the last event."""
+    def draw_all(self, prompt, params, **companions):
+        """(the picture's bytes without its texts, the infotext) of each picture, and the last event."""
         self.runs += 1
         model = {"path": str(STARTER), "name": "starter", "hash": HASH, **companions}
-        events = self.engine.generate(f"t{self.runs}", model, {**PARAMS, "prompt": prompt})
-        image = next(((h, p) for h, p in events if h["type"] == "image"), None)
-        last = events[-1][0]
-        if image is None:
-            return None, "", last
-        header, png = image
-        at = png.index(b"IDAT")
-        return png[at:], header["infotext"], last
+        events = self.engine.generate(f"t{self.runs}", model, {**PARAMS, **params, "prompt": prompt})
+        pictures = [(png[png.index(b"IDAT"):], header["infotext"]) for header, png in events if header["type"] == "image"]
+        return pictures, events[-1][0]
+
+    def draw(self, prompt="a red star", **companions):
+        """The first picture, its infotext, and the last event."""
+        pictures, last = self.draw_all(prompt, {}, **companions)
+        return *(pictures[0] if pictures else (None, "")), last
 
     def close(self):
         assert self.engine.close() == 0 and self.engine.noise is None
@@ -136,6 +140,70 @@ def damaged_loras_are_errors():
         session.close()
 
 
+def each_batch_and_each_pass_has_its_loras():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        files = [named(lora(folder / f"{name}.safetensors", {TO_K: (128, 64)}, seed=seed)) for name, seed in (("one", 1), ("two", 2))]
+        session = Session()
+        alone = {name: session.draw_all(f"a red star<lora:{name}:1>", {"seed": 12}, loras=files)[0][0] for name in ("one", "two")}
+        # The seed chooses: at least one of eight is of each kind, and none is drawn with another's.
+        pictures, _ = session.draw_all("a red star{<lora:one:1>|<lora:two:1>}", {"n_iter": 8, "seed": 5}, loras=files)
+        kinds = set()
+        for number, (picture, infotext) in enumerate(pictures):
+            name = "one" if "<lora:one:1>" in infotext else "two"
+            kinds.add(name)
+            assert f'Lora hashes: "{name}: {HASH[:12]}"' in infotext, infotext
+            assert session.draw_all(f"a red star<lora:{name}:1>", {"seed": 5 + number}, loras=files)[0][0][0] == picture, infotext
+        assert kinds == {"one", "two"}
+        _, done = session.draw_all("a red star{<lora:one:1>|<lora:two:1>}", {"batch_size": 8, "seed": 5}, loras=files)
+        assert any("share their LoRAs" in text for text in done["warnings"]), done
+        # Hires fix: the second pass has its own prompt's, and without a tag none.
+        hires = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": .7, "seed": 12}
+        same, _ = session.draw_all("a red star<lora:one:1>", hires, loras=files)
+        none, _ = session.draw_all("a red star<lora:one:1>", {**hires, "hr_prompt": "a red star"}, loras=files)
+        two, _ = session.draw_all("a red star<lora:one:1>", {**hires, "hr_prompt": "a red star<lora:two:1>"}, loras=files)
+        assert len({same[0][0], none[0][0], two[0][0]}) == 3
+        assert f'Lora hashes: "one: {HASH[:12]}, two: {HASH[:12]}"' in two[0][1], two[0][1]
+        assert session.draw_all("a red star<lora:one:1>", {"seed": 12}, loras=files)[0][0] == alone["one"]
+        _, _, done = session.draw("a red star<hypernet:old:1>")
+        assert any("hypernet" in text for text in done["warnings"]), done
+        session.close()
+
+
+def embeddings_stand_for_words():
+    """A vector that is a word's own makes the word's picture, wherever the name stands."""
+    _, header, body = read(STARTER)
+    info = header["cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"]
+    assert info["dtype"] == "F16"
+    width = info["shape"][1]
+
+    def vector(word):
+        (token,) = ids_of(word)
+        begin = info["data_offsets"][0] + 2 * width * token
+        return body[begin:begin + 2 * width]
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        star = named(write(folder / "zzthing.safetensors", {"emb_params": ("F16", (1, width), vector("star"))}))
+        pair = named(write(folder / "zzpair.safetensors", {"emb_params": ("F16", (2, width), vector("red") + vector("star"))}), hash="")
+        wide = named(write(folder / "zzwide.safetensors", {"emb_params": ("F16", (1, 2 * width), 2 * vector("red"))}))
+        torn = folder / "zztorn.safetensors"
+        torn.write_bytes(b"no tensors at all")
+        files = [star, pair, wide, named(torn)]
+        session = Session()
+        plain, _, _ = session.draw()
+        as_text, infotext, _ = session.draw("a red zzthing")
+        assert as_text != plain and "TI hashes" not in infotext
+        picture, infotext, done = session.draw("a red zzthing", embeddings=files)
+        assert picture == plain, "the vector was not the word's"
+        assert f'TI hashes: "zzthing: {HASH[:12]}"' in infotext and infotext.startswith("a red zzthing\n"), infotext
+        assert len(done["warnings"]) == 2 and "zzwide" in done["warnings"][0] and "zztorn" in done["warnings"][1], done
+        assert session.draw("a zzpair", embeddings=files)[0] == plain
+        assert session.draw("a red (zzthing:1.3)", embeddings=files)[0] == session.draw("a red (star:1.3)")[0]
+        assert session.draw("a red zzthing")[0] == as_text, "the embedding stayed"
+        session.close()
+
+
 def another_vae_draws_and_goes():
     metadata, header, body = read(STARTER)
     prefix = "first_stage_model."
@@ -171,4 +239,4 @@ def another_vae_draws_and_goes():
         session.close()
 
 
-run([loras_come_and_go, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])
+run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])

@@ -84,7 +84,7 @@ PreparedStart start(GenerationRequest &wanted, std::int64_t count = 1, bool mask
     return made;
 }
 
-Collector draw(const GenerationRequest &wanted, const PreparedStart &prepared, const PictureTools &tools = {})
+Collector draw(const GenerationRequest &wanted, const PreparedStart &prepared, const TaskTools &tools = {})
 {
     const c10::InferenceMode mode;
     Conditioner conditioner;
@@ -253,7 +253,7 @@ SG_CASE(hires_fix_through_the_picture)
     GenerationRequest wanted = request("Euler", 3, 21, 0.0);
     wanted.hires = {true, HiresSize::of(64, 64, 1.25, 0, 0), "Lanczos", "Euler", "automatic", "a red star", "blue", 3};
     Image small, large(80, 80, 3);
-    const PictureTools tools{[&](const Image &picture, int width, int height) {
+    const TaskTools tools{[&](const Image &picture, int width, int height) {
         CHECK(width == 80 && height == 80);
         small = picture;
         for (std::size_t i = 0; i < large.pixels.size(); ++i)

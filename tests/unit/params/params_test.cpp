@@ -66,6 +66,7 @@ private Q_SLOTS:
     void picturesOfARequest();
     void hiresSizes();
     void hiresRequest();
+    void hiresNamesAreThoseOfTheFirstPass();
 };
 
 void ParamsTest::rowsAreSound()
@@ -490,6 +491,28 @@ void ParamsTest::hiresRequest()
     QVERIFY(!tooLarge && tooLarge.error().subject == "hr_scale");
     const Expected<ParsedParams> noSide = with({{"hr_resize_x", 8}, {"width", 2048}, {"height", 8}});
     QVERIFY(!noSide && noSide.error().subject == "hr_resize_x");
+    // A small picture may be cut out of one that nobody could hold.
+    const Expected<ParsedParams> strip =
+        with({{"hr_resize_x", 64}, {"hr_resize_y", 2048}, {"width", 2048}, {"height", 8}});
+    QVERIFY(!strip && strip.error().subject == "hr_resize_x" && strip.error().code == ErrorCode::InvalidArgument);
+}
+
+void ParamsTest::hiresNamesAreThoseOfTheFirstPass()
+{
+    const auto hires = [](const Json &fields) {
+        return GenerationRequest::from(parseParams(fields, table(), ParseMode::Strict)->values).hires;
+    };
+    const HiresPass together = hires({{"enable_hr", true}, {"hr_sampler_name", "DPM++ 2M SDE Karras"}});
+    QVERIFY(together.sampler == "DPM++ 2M SDE" && together.schedule == "karras");
+    const HiresPass named = hires({{"enable_hr", true}, {"sampler_name", "Heun"}, {"hr_scheduler", "karras"}});
+    QVERIFY(named.sampler == "Heun" && named.schedule == "karras");
+    for (const char *key : {"hr_sampler_name", "hr_scheduler"}) {
+        const Expected<ParsedParams> strict = parseField(key, "wobbly");
+        QVERIFY2(!strict && strict.error().subject == key, key);
+        const Expected<ParsedParams> lenient = parseField(key, "wobbly", table(), ParseMode::Lenient);
+        QVERIFY2(lenient && lenient->notes.size() == 1, key);
+        QVERIFY2(parseField(key, 5).error().subject == key, key);
+    }
 }
 
 QTEST_APPLESS_MAIN(ParamsTest)

@@ -250,6 +250,7 @@ void PromptPlanTest::wildcards()
     QCOMPARE(results("__animals/*__", &source), (Texts{"big bear", "small bear", "red fox", "blue fox", "cat"}));
     QCOMPARE(results("{__colour__|x}", &source), (Texts{"red", "blue", "x"}));
     QCOMPARE(results("snake_case __ not__a wildcard", &source), Texts{"snake_case __ not__a wildcard"});
+    QCOMPARE(results("<lora:a__b__c:0.5>", &source), Texts{"<lora:a__b__c:0.5>"});
     for (const char *bad : {"__loop__", "__double__", "__nothing__", "__latin__", "__no*thing__"}) {
         const auto made = resolvePrompt(bad, 3, &source);
         QVERIFY2(!made, bad);
