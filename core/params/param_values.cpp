@@ -68,7 +68,8 @@ Expected<void> resolveHiresSampler(const Json &body, const ParamTable &table, Pa
     }
     const auto &[sampler, schedule] = texts;
     if (sampler.empty() && schedule.empty()) return {};
-    const SamplerChoice choice = resolveSampler(sampler.empty() ? samplers().front().name : sampler, schedule);
+    const SamplerChoice choice =
+        resolveSampler(sampler.empty() ? parsed.values.get<std::string>("sampler_name") : sampler, schedule);
     for (const std::string &note : choice.notes) {
         if (mode == ParseMode::Strict)
             return fail(ErrorCode::InvalidArgument, "hires " + note, note.starts_with("sampler") ? "hr_sampler_name" : "hr_scheduler");

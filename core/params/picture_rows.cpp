@@ -146,6 +146,8 @@ std::vector<ParamSpec> imageToImageRows()
     rows.insert(rows.begin() + 4, ofMask.begin(), ofMask.end());
     for (ParamSpec &spec : rows) {
         spec.group = ParamGroup::ImageToImage;
+        // These are settings in A1111; its clients send them in override_settings.
+        spec.option = spec.key.starts_with("img2img_") || spec.key == "initial_noise_multiplier";
         spec.textToImage = spec.key == "denoising_strength" || spec.key == "img2img_extra_noise";
         if (spec.key == "denoising_strength" || spec.key == "img2img_extra_noise")
             spec.onlyWith = {"init_images", "enable_hr"};
