@@ -26,9 +26,10 @@ constexpr std::chrono::seconds kIdle{10};
 
 }  // namespace
 
-EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards)
+EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards,
+                           const ParamTable &table)
     : m_inFd(inFd), m_wakeFd(eventfd(0, EFD_CLOEXEC)), m_factory(std::move(factory)), m_wildcards(std::move(wildcards)),
-      m_outbox(outFd, [this] { wakeReader(); })
+      m_table(withEngineBounds(table)), m_outbox(outFd, [this] { wakeReader(); })
 {
     if (m_wakeFd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
@@ -130,7 +131,7 @@ void EngineServer::handle(const Frame &frame)
 void EngineServer::generate(const Frame &frame, const std::string &id)
 {
     WildcardFolder wildcards(m_wildcards);  // read anew for each task
-    Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards);
+    Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards, m_table);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }
@@ -273,7 +274,7 @@ Json EngineServer::runGenerate(Job &job)
 {
     if (const Expected<void> decoded = decodePictures(job.message); !decoded)
         return errorEvent(job.id, decoded.error());
-    TaskSink sink(job.id, job.message, m_outbox);
+    TaskSink sink(job.id, job.message, m_table, m_outbox);
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());
     Json json = event("done", job.id);

@@ -14,7 +14,7 @@ namespace sg::engine {
 /// Thread  the one that computes.
 class TaskSink final : public GenerationSink {
 public:
-    TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox);
+    TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox);
 
     void progress(const StepProgress &progress) override;
     bool previewDue() override;
@@ -32,6 +32,7 @@ private:
 
     std::string m_id;
     const GenerateMessage &m_message;
+    const ParamTable &m_table;
     Outbox &m_outbox;
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_lastStep = m_start;
