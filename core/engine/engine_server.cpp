@@ -1,6 +1,7 @@
 #include "core/engine/engine_server.h"
 
 #include "core/base/log.h"
+#include "core/engine/loading_report.h"
 #include "core/engine/process_memory.h"
 #include "core/engine/task_sink.h"
 #include "core/text/wildcard_folder.h"
@@ -259,7 +260,8 @@ Json EngineServer::runJob(Job &job)
         return event("done", job.id);
     }
     const auto start = std::chrono::steady_clock::now();
-    const Expected<LoadReport> loaded = m_backend->load(job.model, job.stop.get_token());
+    const Expected<LoadReport> loaded =
+        m_backend->load(job.model, LoadingReport(job.id, m_outbox), job.stop.get_token());
     if (!loaded) return errorEvent(job.id, loaded.error());
     Json json = event("loaded", job.id);
     json["model"] = job.model.path;

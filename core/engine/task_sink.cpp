@@ -30,7 +30,7 @@ constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 }  // namespace
 
 TaskSink::TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox)
-    : m_id(std::move(id)), m_message(message), m_table(table), m_outbox(outbox)
+    : m_id(std::move(id)), m_message(message), m_table(table), m_outbox(outbox), m_loading(m_id, outbox)
 {
 }
 

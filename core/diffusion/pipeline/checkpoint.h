@@ -3,6 +3,7 @@
 #include "core/diffusion/clip/clip_text_model.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/pipeline/checkpoint_config.h"
+#include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/diffusion/vae/vae.h"
 
@@ -33,10 +34,11 @@ struct Checkpoint {
     void requireUnchanged() const;
 };
 
-/// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing else.
-/// Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
+/// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing
+/// else. Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
 /// Errors  throws Failure: NotFound, UnusableFile (which rule, which key), ModelChanged, Cancelled.
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
-                                           torch::ScalarType dtype, std::stop_token stop = {});
+                                           torch::ScalarType dtype, std::stop_token stop = {},
+                                           const LoadWatch &watch = {});
 
 }  // namespace sg
