@@ -46,7 +46,7 @@ struct ResidentModel {
 class Backend {
 public:
     virtual ~Backend() = default;
-    virtual Expected<LoadReport> load(const ModelRef &model, std::stop_token stop) = 0;
+    virtual Expected<LoadReport> load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop) = 0;
     /// Loads the model when it is not resident.
     virtual Expected<void> generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                                     std::stop_token stop) = 0;

@@ -1,6 +1,7 @@
 #include "core/engine/engine_server.h"
 
 #include "core/base/log.h"
+#include "core/engine/loading_report.h"
 #include "core/engine/process_memory.h"
 #include "core/engine/task_sink.h"
 #include "core/text/wildcard_folder.h"
@@ -26,9 +27,10 @@ constexpr std::chrono::seconds kIdle{10};
 
 }  // namespace
 
-EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards)
+EngineServer::EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards,
+                           const ParamTable &table)
     : m_inFd(inFd), m_wakeFd(eventfd(0, EFD_CLOEXEC)), m_factory(std::move(factory)), m_wildcards(std::move(wildcards)),
-      m_outbox(outFd, [this] { wakeReader(); })
+      m_table(withEngineBounds(table)), m_outbox(outFd, [this] { wakeReader(); })
 {
     if (m_wakeFd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
@@ -130,7 +132,7 @@ void EngineServer::handle(const Frame &frame)
 void EngineServer::generate(const Frame &frame, const std::string &id)
 {
     WildcardFolder wildcards(m_wildcards);  // read anew for each task
-    Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards);
+    Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards, m_table);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
     addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
 }
@@ -258,7 +260,8 @@ Json EngineServer::runJob(Job &job)
         return event("done", job.id);
     }
     const auto start = std::chrono::steady_clock::now();
-    const Expected<LoadReport> loaded = m_backend->load(job.model, job.stop.get_token());
+    const Expected<LoadReport> loaded =
+        m_backend->load(job.model, LoadingReport(job.id, m_outbox), job.stop.get_token());
     if (!loaded) return errorEvent(job.id, loaded.error());
     Json json = event("loaded", job.id);
     json["model"] = job.model.path;
@@ -274,7 +277,7 @@ Json EngineServer::runGenerate(Job &job)
 {
     if (const Expected<void> decoded = decodePictures(job.message); !decoded)
         return errorEvent(job.id, decoded.error());
-    TaskSink sink(job.id, job.message, m_outbox);
+    TaskSink sink(job.id, job.message, m_table, m_outbox);
     const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
     if (!made) return errorEvent(job.id, made.error());
     Json json = event("done", job.id);

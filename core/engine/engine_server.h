@@ -23,7 +23,9 @@ using BackendFactory = std::function<Expected<std::unique_ptr<Backend>>()>;
 /// Thread  run() reads; one thread of its own computes, one encodes pictures and writes.
 class EngineServer {
 public:
-    EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards = {});
+    /// `table`: the rows that a generate request may have; its bounds become the engine's.
+    EngineServer(int inFd, int outFd, BackendFactory factory, std::filesystem::path wildcards = {},
+                 const ParamTable &table = ParamTable::standard());
     ~EngineServer();
     EngineServer(const EngineServer &) = delete;
     EngineServer &operator=(const EngineServer &) = delete;
@@ -60,6 +62,7 @@ private:
     int m_wakeFd;
     BackendFactory m_factory;
     std::filesystem::path m_wildcards;  // the folder; empty: none
+    ParamTable m_table;
     Outbox m_outbox;
     FrameReader m_reader;
     bool m_stopping = false;  // set by the reading thread, after which it reads no more

@@ -11,14 +11,6 @@
 namespace sg::engine {
 namespace {
 
-/// The engine's own bounds are wide: what an installation allows was checked where the task was accepted.
-const ParamTable &engineTable()
-{
-    static const ParamTable table = ParamTable::standard().limited(
-        {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
-    return table;
-}
-
 Expected<std::string> textField(const Json &object, const char *key, const std::string &subject, bool required)
 {
     const auto it = object.find(key);
@@ -109,7 +101,7 @@ std::size_t picturesNamed(const ParamValues &values, const std::string &row)
 }
 
 /// Cuts the payload into the pictures that the header lists.
-Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamValues &values)
+Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamValues &values, const ParamTable &table)
 {
     const auto refuse = [](const std::string &rule) { return fail(ErrorCode::InvalidArgument, rule, "pictures"); };
     std::vector<InputFile> files;
@@ -124,7 +116,7 @@ Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamVa
         if (!entry.is_object() || row == entry.end() || !row->is_string() || bytes == entry.end() ||
             !bytes->is_number_integer())
             return refuse("each of pictures must have a row and a number of bytes");
-        const ParamSpec *spec = engineTable().find(row->get<std::string>());
+        const ParamSpec *spec = table.find(row->get<std::string>());
         if (!spec || !spec->isPicture()) return refuse("pictures names a row that is no picture");
         // A negative number becomes a huge one, for which no frame has room.
         const auto size = bytes->is_number_unsigned() ? bytes->get<std::uint64_t>()
@@ -134,7 +126,7 @@ Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamVa
         at += size;
     }
     if (at != frame.payload.size()) return refuse("the payload is longer than pictures says");
-    for (const ParamSpec &spec : engineTable().specs()) {
+    for (const ParamSpec &spec : table.specs()) {
         const auto ofRow = [&](const InputFile &file) { return file.row == spec.key; };
         if (spec.isPicture() && picturesNamed(values, spec.key) !=
                                     static_cast<std::size_t>(std::count_if(files.begin(), files.end(), ofRow)))
@@ -210,7 +202,19 @@ Expected<ModelRef> parseModel(const Json &header)
     return model;
 }
 
-Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards)
+ParamTable withEngineBounds(const ParamTable &rows)
+{
+    return rows.limited(
+        {.side = 16384, .steps = 10'000, .batchSize = 256, .iterations = 100'000, .pixelsPerTask = INT64_MAX});
+}
+
+const ParamTable &engineTable()
+{
+    static const ParamTable table = withEngineBounds(ParamTable::standard());
+    return table;
+}
+
+Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards, const ParamTable &table)
 {
     const Json &header = frame.header;
     GenerateMessage message;
@@ -219,14 +223,14 @@ Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wild
     message.model = std::move(*model);
     const auto params = header.find("params");
     if (params == header.end()) return fail(ErrorCode::InvalidArgument, "params is missing", "params");
-    Expected<ParsedParams> parsed = parseParams(*params, engineTable());
+    Expected<ParsedParams> parsed = parseParams(*params, table);
     if (!parsed) return Unexpected{parsed.error()};
     message.values = std::move(parsed->values);
     resolveSeeds(message.values);
     message.request = GenerationRequest::from(message.values);
     if (Expected<void> resolved = resolvePrompts(message.request, message.values, wildcards); !resolved)
         return Unexpected{resolved.error()};
-    Expected<std::vector<InputFile>> pictures = parsePictures(frame, message.values);
+    Expected<std::vector<InputFile>> pictures = parsePictures(frame, message.values, table);
     if (!pictures) return Unexpected{pictures.error()};
     message.pictures = std::move(*pictures);
     if (const auto previews = header.find("previews"); previews != header.end()) {

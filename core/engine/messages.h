@@ -33,10 +33,17 @@ struct GenerateMessage {
 /// Errors  InvalidArgument, subject = the field.
 Expected<ModelRef> parseModel(const Json &header);
 
+/// The parameter table with the engine's bounds, which are wide: what an installation allows was checked where the
+/// task was accepted.
+ParamTable withEngineBounds(const ParamTable &rows);
+/// The same of the standard rows.
+const ParamTable &engineTable();
+
 /// A generate request's fields; seeds of -1 are resolved here as well, and what the pictures' seeds decide in their
 /// prompts. The payload holds the pictures one after the other. Errors  InvalidArgument, subject = the field; those of
 /// resolvePrompt.
-Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards = nullptr);
+Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards = nullptr,
+                                        const ParamTable &table = engineTable());
 
 /// Decodes the message's pictures into its request. Takes as long as decoding does.
 /// Errors  those of decodePicture, subject = the row.

@@ -32,7 +32,7 @@ Image plainPicture(std::int64_t width, std::int64_t height, std::int64_t seed)
     return picture;
 }
 
-Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token)
+Expected<LoadReport> NullBackend::load(const ModelRef &model, const LoadWatch &, std::stop_token)
 {
     std::error_code ignored;
     const std::uintmax_t size = std::filesystem::file_size(model.path, ignored);
@@ -46,7 +46,7 @@ Expected<LoadReport> NullBackend::load(const ModelRef &model, std::stop_token)
 Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                                      std::stop_token stop)
 {
-    if (Expected<LoadReport> loaded = load(model, stop); !loaded) return Unexpected{loaded.error()};
+    if (Expected<LoadReport> loaded = load(model, {}, stop); !loaded) return Unexpected{loaded.error()};
     const auto steps = static_cast<double>(request.steps * request.iterations);
     StepProgress at{.steps = request.steps, .images = request.imageCount()};
     for (std::int64_t iteration = 0; iteration < request.iterations; ++iteration) {

@@ -13,7 +13,7 @@ class NullBackend final : public Backend {
 public:
     explicit NullBackend(std::chrono::milliseconds step) : m_step(step) {}
 
-    Expected<LoadReport> load(const ModelRef &model, std::stop_token stop) override;
+    Expected<LoadReport> load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop) override;
     Expected<void> generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                             std::stop_token stop) override;
     void unload(const std::optional<std::string> &path) override;

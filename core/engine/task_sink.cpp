@@ -30,8 +30,8 @@ constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 
 }  // namespace
 
-TaskSink::TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox)
-    : m_id(std::move(id)), m_message(message), m_outbox(outbox)
+TaskSink::TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox)
+    : m_id(std::move(id)), m_message(message), m_table(table), m_outbox(outbox), m_loading(m_id, outbox)
 {
 }
 
@@ -114,7 +114,7 @@ void TaskSink::image(std::int64_t index, Image picture)
     for (auto &pair : templates(m_message))
         extras.push_back(std::move(pair));
     std::string text = infotext({.values = values,
-                                 .table = ParamTable::standard(),
+                                 .table = m_table,
                                  .modelName = m_message.model.name,
                                  .modelHash = m_message.model.hash,
                                  .seed = request.imageSeed(index),

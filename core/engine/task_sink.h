@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/engine/loading_report.h"
 #include "core/engine/messages.h"
 #include "core/engine/outbox.h"
 
@@ -14,9 +15,10 @@ namespace sg::engine {
 /// Thread  the one that computes.
 class TaskSink final : public GenerationSink {
 public:
-    TaskSink(std::string id, const GenerateMessage &message, Outbox &outbox);
+    TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox);
 
     void progress(const StepProgress &progress) override;
+    void loading(std::uint64_t bytes, std::uint64_t total) override { m_loading(bytes, total); }
     bool previewDue() override;
     void preview(std::int64_t step, std::int64_t image, Image picture) override;
     void image(std::int64_t index, Image picture) override;
@@ -32,7 +34,9 @@ private:
 
     std::string m_id;
     const GenerateMessage &m_message;
+    const ParamTable &m_table;
     Outbox &m_outbox;
+    LoadingReport m_loading;
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_lastStep = m_start;
     Clock::time_point m_lastPreview = m_start;

@@ -48,10 +48,7 @@ private:
 
 class Services::Private {
 public:
-    explicit Private(ServicesConfig given)
-        : config(std::move(given)), table(ParamTable::standard().limited(config.limits))
-    {
-    }
+    explicit Private(ServicesConfig given) : config(std::move(given)), table(config.table.limited(config.limits)) {}
 
     Expected<void> start();
     Expected<void> startTasks();

@@ -20,7 +20,8 @@ struct ServicesConfig {
     std::vector<std::string> modelFolders;  ///< for this run; folders that were added before come from the database
     std::filesystem::path engineProgram;    ///< serigraph-engine
     std::vector<std::string> engineArguments;
-    std::filesystem::path wildcards;  ///< folder of __name__ files; empty: wildcards/ of the data folder
+    std::filesystem::path wildcards;            ///< folder of __name__ files; empty: wildcards/ of the data folder
+    ParamTable table = ParamTable::standard();  ///< the rows; the engine program must know the same ones
     ParamLimits limits;
 
     bool listenPublic = false;  ///< the listener for other programs, from the start; PATCH /server switches it later

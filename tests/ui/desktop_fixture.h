@@ -21,6 +21,8 @@ public:
     explicit DesktopFixture(Engine engine, int nullStepMs = 20);
     ~DesktopFixture();
 
+    /// What start() takes.
+    ServicesConfig &config() { return m_config; }
     /// Empty text, or why the services did not start.
     QString start();
     /// A window with the settings of this data folder, shown and active; models and table have arrived.

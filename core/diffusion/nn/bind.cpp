@@ -82,6 +82,7 @@ torch::Tensor view(const TensorInfo &info, at::IntArrayRef shape, const std::str
     const auto &file = source.files.at(info.file);
     if (info.offset + info.span() > file->size())
         refuse(ErrorCode::ModelChanged, "lies beyond the end of the file", key);
+    file->await(info.offset, info.span(), source.alive);
     std::byte *place = file->data() + info.offset;
     const at::IntArrayRef sizes = info.strides.empty() ? shape : at::IntArrayRef(info.shape);
     if (info.offset % torch::elementSize(*type) == 0) {

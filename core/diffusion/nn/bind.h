@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,6 +27,7 @@ struct WeightSource {
     torch::Device device = torch::kCPU;
     torch::ScalarType dtype = torch::kFloat32;
     std::stop_token stop = {};
+    std::function<void()> alive = {};  ///< called while a slow disk is waited for
 };
 
 /// What bind() did, summed over the networks of a file.

@@ -1,13 +1,21 @@
 #include "core/diffusion/nn/mapped_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace sg::nn {
+namespace {
+
+/// What is asked of the disk at once: a few parts a second also from a bad network share.
+constexpr std::size_t kPart = 4u << 20;
+
+}  // namespace
 
 Expected<std::shared_ptr<MappedFile>> MappedFile::open(const std::filesystem::path &path, const FileIdentity &expected)
 {
@@ -40,9 +48,32 @@ bool MappedFile::unchanged() const
     return ::fstat(m_fd, &status) == 0 && FileIdentity::from(status) == m_identity;
 }
 
-void MappedFile::prefetch() const
+/// Whether the byte can be had without the disk; false also where the file system cannot tell.
+bool MappedFile::inMemory(std::size_t offset) const
 {
-    ::madvise(m_data, m_size, MADV_WILLNEED);
+    char byte = 0;
+    const iovec place{&byte, 1};
+    return ::preadv2(m_fd, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+}
+
+void MappedFile::prefetch(const std::function<void(std::size_t)> &watch) const
+{
+    for (std::size_t at = 0; at < m_size; at += kPart) {
+        const std::size_t bytes = std::min(kPart, m_size - at);
+        ::madvise(m_data + at, bytes, MADV_WILLNEED);
+        watch(at + bytes);
+    }
+}
+
+void MappedFile::await(std::size_t offset, std::size_t bytes, const std::function<void()> &alive) const
+{
+    const std::size_t end = std::min(offset + bytes, m_size);
+    for (std::size_t at = offset / kPart * kPart; at < end; at += kPart) {
+        if (inMemory(std::max(at, offset))) continue;
+        // Where the kernel is too old for it, the bytes are read when they are used.
+        ::madvise(m_data + at, std::min(kPart, m_size - at), MADV_POPULATE_READ);
+        if (alive) alive();
+    }
 }
 
 }  // namespace sg::nn

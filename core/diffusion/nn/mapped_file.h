@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 namespace sg::nn {
@@ -23,11 +24,16 @@ public:
     std::size_t size() const { return m_size; }
     /// Whether the file still is what it was when it was mapped, as far as the file system tells.
     bool unchanged() const;
-    /// Asks the system to read the file ahead, in the order in which it lies on the disk.
-    void prefetch() const;
+    /// Asks the system to read the file ahead, in the order in which it lies on the disk. A slow disk makes this wait
+    /// for it: `watch` is told after each part how many bytes have been asked for, and may throw to end it.
+    void prefetch(const std::function<void(std::size_t)> &watch) const;
+    /// Waits until these bytes have been read; `alive` is called after each part that was not in memory yet.
+    void await(std::size_t offset, std::size_t bytes, const std::function<void()> &alive) const;
 
 private:
     MappedFile() = default;
+    bool inMemory(std::size_t offset) const;
+
     int m_fd = -1;
     std::byte *m_data = nullptr;
     std::size_t m_size = 0;

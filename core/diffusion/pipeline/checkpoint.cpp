@@ -53,6 +53,23 @@ void askPrediction(Checkpoint &checkpoint)
                                         std::to_string(moved));
 }
 
+// The files in their order, and from then on a sign whenever the disk has been waited for.
+void readAhead(nn::WeightSource &source, const LoadWatch &watch)
+{
+    std::uint64_t total = 0, before = 0;
+    for (const auto &file : source.files)
+        total += file->size();
+    for (const auto &file : source.files) {
+        file->prefetch([&](std::size_t bytes) {
+            if (source.stop.stop_requested())
+                throw Failure{Error{ErrorCode::Cancelled, "loading was cancelled", source.index.path()}};
+            if (watch) watch(before + bytes, total);
+        });
+        before += file->size();
+    }
+    if (watch) source.alive = [watch, total] { watch(total, total); };
+}
+
 }  // namespace
 
 torch::Tensor Checkpoint::predict(const torch::Tensor &x, const torch::Tensor &timesteps,
@@ -82,16 +99,15 @@ void Checkpoint::requireUnchanged() const
 }
 
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
-                                           torch::ScalarType dtype, std::stop_token stop)
+                                           torch::ScalarType dtype, std::stop_token stop, const LoadWatch &watch)
 {
     const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
     auto made = std::make_shared<Checkpoint>();
     made->config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}));
     nn::WeightSource source{index, {}, device, dtype, stop};
-    for (const SourceFile &one : index.files()) {
+    for (const SourceFile &one : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
-        source.files.back()->prefetch();
-    }
+    readAhead(source, watch);
     if (made->config.fileAlphas) made->config.alphasCumprod = alphasCumprod(index, source);
     made->device = device;
     made->dtype = dtype;

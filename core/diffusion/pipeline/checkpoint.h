@@ -3,6 +3,7 @@
 #include "core/diffusion/clip/clip_text_model.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/pipeline/checkpoint_config.h"
+#include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/diffusion/vae/vae.h"
@@ -43,6 +44,7 @@ struct Checkpoint {
 /// else. Dtype   with float16 the autoencoder stays float32, because its activations can exceed what float16 holds.
 /// Errors  throws Failure: NotFound, UnusableFile (which rule, which key), ModelChanged, Cancelled.
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
-                                           torch::ScalarType dtype, std::stop_token stop = {});
+                                           torch::ScalarType dtype, std::stop_token stop = {},
+                                           const LoadWatch &watch = {});
 
 }  // namespace sg

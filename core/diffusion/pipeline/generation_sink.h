@@ -3,9 +3,14 @@
 #include "core/base/image.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace sg {
+
+/// Told while a file is read: how many bytes of how many have been asked of the disk. When both are the same, what was
+/// asked for is still coming and the networks are being made.
+using LoadWatch = std::function<void(std::uint64_t bytes, std::uint64_t total)>;
 
 /// Where a task stands after a sampler step or a decoded picture.
 struct StepProgress {
@@ -23,6 +28,8 @@ class GenerationSink {
 public:
     virtual ~GenerationSink() = default;
     virtual void progress(const StepProgress &progress) = 0;
+    /// As a LoadWatch.
+    virtual void loading(std::uint64_t, std::uint64_t) {}
     /// Whether a preview made now would be sent; asked before one is computed.
     virtual bool previewDue() = 0;
     virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;

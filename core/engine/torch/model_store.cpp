@@ -38,7 +38,7 @@ FileIdentity identityOf(const std::string &path)
 
 }  // namespace
 
-ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token stop)
+ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token stop, const LoadWatch &watch)
 {
     const FileIdentity identity = identityOf(path);
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
@@ -52,7 +52,7 @@ ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token s
         unload(path);
     }
     makeRoom(identity);
-    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop));
+    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch);
     m_residents.push_front({path, identity, std::move(checkpoint), {}, {}, {}});
     publish();
     return m_residents.front();

@@ -33,7 +33,7 @@ public:
 
     /// The model, loaded when it is not held or when its file has changed since.
     /// Errors  throws Failure as loadCheckpoint, and what torch throws.
-    Resident &get(const std::string &path, std::stop_token stop);
+    Resident &get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
     void unload(const std::optional<std::string> &path);
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();

@@ -95,10 +95,10 @@ TorchSession::TorchSession(const BackendOptions &options)
     if (options.threads > 0) at::set_num_threads(options.threads);
 }
 
-Expected<LoadReport> TorchSession::load(const ModelRef &model, std::stop_token stop)
+Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop)
 {
     Expected<LoadReport> report = guarded([&] {
-        const Checkpoint &checkpoint = *m_store.get(model.path, stop).checkpoint;
+        const Checkpoint &checkpoint = *m_store.get(model.path, stop, watch).checkpoint;
         return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings,
                           checkpoint.config.reasons};
     });
@@ -110,7 +110,8 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
                                       std::stop_token stop)
 {
     Expected<void> made = guarded([&] {
-        ModelStore::Resident &resident = m_store.get(model.path, stop);
+        const auto watch = [&sink](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); };
+        ModelStore::Resident &resident = m_store.get(model.path, stop, watch);
         Companions companions(m_store, resident, model, sink, stop);
         companions.begin();
         const StartPreparation preparation(request, resident.checkpoint->config.latentFactor);

@@ -12,7 +12,7 @@ public:
     /// Errors  throws Failure EngineFailed when the device cannot be used.
     explicit TorchSession(const BackendOptions &options);
 
-    Expected<LoadReport> load(const ModelRef &model, std::stop_token stop) override;
+    Expected<LoadReport> load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop) override;
     Expected<void> generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                             std::stop_token stop) override;
     void unload(const std::optional<std::string> &path) override;

@@ -1,7 +1,6 @@
 #include "tests/integration/agent/service_fixture.h"
 
 #include "core/base/ids.h"
-#include "core/storage/database.h"
 
 #include <QSignalSpy>
 #include <QTimer>
@@ -15,7 +14,6 @@ class ServiceTest final : public QObject {
 
 private Q_SLOTS:
     void aTaskBecomesPictures();
-    void aStaleEntryDoesNotStopTheQueue();
     void everyStateIsAnnouncedInOrder();
     void progressIsKeptInMemory();
     void theSameIdIsTheSameTask();
@@ -394,24 +392,6 @@ void ServiceTest::modelsAreMarkedLoaded()
     QCOMPARE(fixture.ended("load")->state, TaskState::Succeeded);
     QTRY_COMPARE(fixture.library().find("null-model")->status, std::string("loaded"));
     QVERIFY(!fixture.library().find("null-model")->sha256.empty());
-}
-
-/// A task that is no longer waiting in the database, but still is in memory: it is passed over.
-void ServiceTest::aStaleEntryDoesNotStopTheQueue()
-{
-    ServiceFixture fixture(20);
-    QVERIFY(fixture.submit(ServiceFixture::task("busy", 100)).has_value());
-    QVERIFY(fixture.running("busy"));
-    QVERIFY(fixture.submit(ServiceFixture::task("stale")).has_value());
-    QVERIFY(fixture.submit(ServiceFixture::task("after")).has_value());
-    {
-        const auto database = Database::open(fixture.data() / "serigraph.db");
-        QVERIFY(database.has_value());
-        QCOMPARE(*(*database)->change("UPDATE tasks SET state = 4, ended_ms = 1 WHERE id = 'stale'"), 1);
-    }
-    QCOMPARE(fixture.cancel("busy")->state, TaskState::Cancelled);
-    QCOMPARE(fixture.ended("after", 20'000)->state, TaskState::Succeeded);
-    QCOMPARE(fixture.find("stale")->state, TaskState::Cancelled);
 }
 
 QTEST_GUILESS_MAIN(ServiceTest)

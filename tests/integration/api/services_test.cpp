@@ -1,43 +1,16 @@
 // Services as the desktop uses them: the private listener with its token, and the switch of the public one.
 #include "core/server/services.h"
 
-#include "core/base/json.h"
-#include "tests/security/guard/raw_client.h"
+#include "tests/support/http_ask.h"
 #include "tests/support/safetensors_writer.h"
 
 #include <QTemporaryDir>
 #include <QTest>
 
 using namespace sg;
+using sg::test::ask;
+using sg::test::portOf;
 using sg::test::RawClient;
-
-namespace {
-
-std::uint16_t portOf(const std::string &url)
-{
-    return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-}
-
-struct Answer {
-    int status = 0;
-    Json body;
-};
-
-Answer ask(const std::string &url, const std::string &token, const std::string &line, const std::string &body = {})
-{
-    const std::string host = url.substr(url.find("://") + 3);
-    std::string text = line + " HTTP/1.1\r\nHost: " + host + "\r\n";
-    if (!token.empty()) text += "Authorization: Bearer " + token + "\r\n";
-    if (!body.empty())
-        text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
-    const RawClient client(portOf(url));
-    client.send(text + "\r\n" + body);
-    const std::string all = client.readAll(30'000);
-    if (!all.starts_with("HTTP/1.1 ")) return {};
-    return {std::stoi(all.substr(9, 3)), parseJson(all.substr(all.find("\r\n\r\n") + 4)).value_or(Json())};
-}
-
-}  // namespace
 
 class ServicesTest final : public QObject {
     Q_OBJECT
