@@ -171,4 +171,5 @@ def another_vae_draws_and_goes():
         session.close()
 
 
-run([loras_come_and_go, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])
+if __name__ == "__main__":
+    run([loras_come_and_go, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])
