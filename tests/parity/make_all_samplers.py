@@ -1,7 +1,7 @@
 """Makes tests/parity/samplers/all_samplers.safetensors: every sampler on every schedule with 5, 20 and 37 steps.
 
 References: k-diffusion 0.1.1.post1 with torchsde 0.2.6 for what it has; diffusers for DDIM, PLMS and UniPC; for the rest
-sampler_references.py beside this file. One tensor a sampler: a row for each schedule and number of steps, in that order.
+samplers_independent.py, and for some schedules schedule_references.py. check_samplers.py goes over the result. One tensor a sampler: a row for each schedule and number of steps, in that order.
     ~/.cache/serigraph/venv-peers/bin/python tests/parity/make_all_samplers.py
 """
 import math
@@ -14,7 +14,8 @@ from diffusers import DDIMScheduler, PNDMScheduler, UniPCMultistepScheduler
 from safetensors.torch import save_file
 
 import make_samplers
-import sampler_references as own
+import samplers_independent as own
+import schedule_references
 
 HERE = pathlib.Path(__file__).parent
 SHAPE = (4, 4, 4)
@@ -54,12 +55,12 @@ def schedule(name, n, levels, sampling):
     if name == "kl_optimal":
         share = torch.arange(n + 1) / n
         made = torch.tan(share * torch.tensor(low).atan() + (1.0 - share) * torch.tensor(high).atan())
-        assert torch.allclose(made.double(), torch.tensor(own.kl_optimal(n, low, high), dtype=torch.float64), rtol=1e-5)
+        assert torch.allclose(made.double(), torch.tensor(schedule_references.kl_optimal(n, low, high), dtype=torch.float64), rtol=1e-5)
         return made
     if name == "align_your_steps":
-        return torch.tensor(own.align_your_steps(n, AYS), dtype=torch.float32)
+        return torch.tensor(schedule_references.align_your_steps(n, AYS), dtype=torch.float32)
     if name == "beta":
-        return torch.tensor(own.beta_schedule(n, low, high), dtype=torch.float32)
+        return torch.tensor(schedule_references.beta_schedule(n, low, high), dtype=torch.float32)
     table = levels.sigmas.tolist()
     if name == "simple":
         return torch.tensor([table[-(1 + int(i * (len(table) / n)))] for i in range(n)] + [0.0])
@@ -80,13 +81,33 @@ def x0_model(x, sigma, **_):
     return make_samplers.x0_model(x, sigma)
 
 
+# The same models and noise for samplers_independent.py, which knows numpy's float64 only.
+
 def plain_x0(x, sigma):
-    return x / (sigma ** 2 + 1) + 0.4 * torch.tanh(x) / (1 + 0.1 * sigma)
+    return x / (sigma ** 2 + 1) + 0.4 * numpy.tanh(x) / (1 + 0.1 * sigma)
+
+
+def plain_eps(x, t):
+    return 0.3 * numpy.tanh(x) + 0.1 * x + t / 2000
+
+
+def alone(x, t):
+    """Without guidance DDIM CFG++ is DDIM."""
+    return (plain_eps(x, t),) * 2
 
 
 def pair(x, t):
-    wanted, unwanted = make_samplers.eps_model(x, t), 0.2 * torch.tanh(x) - 0.05 * x
-    return unwanted + (wanted - unwanted) * (7 / 12.5), unwanted
+    unwanted = 0.2 * numpy.tanh(x) - 0.05 * x
+    return unwanted + (plain_eps(x, t) - unwanted) * (7 / 12.5), unwanted
+
+
+def walked(function, model, scale, *arguments, **named):
+    """What `function` makes of the tests' noise times `scale`; it draws on where that noise ends."""
+    source = Draw()
+
+    def draw():
+        return source()[0].double().numpy()
+    return torch.from_numpy(function(model, draw() * scale, *arguments, draw=draw, **named)).float()
 
 
 def k_samplers(s):
@@ -124,7 +145,7 @@ def discarded(name, n, levels, sampling, which):
     return torch.cat([sigmas[:-2], sigmas[-1:]]) if name in DROPS else sigmas
 
 
-def add_sigma_samplers(out, sampling, levels, lcm_levels):
+def add_sigma_samplers(out, sampling, levels, lcm_levels, alphas):
     for name, entry in k_samplers(sampling).items():
         rows = []
         for which in SCHEDULES:
@@ -134,19 +155,12 @@ def add_sigma_samplers(out, sampling, levels, lcm_levels):
                 rows.append(run_k(sampling, entry, draw() * sigmas[0], draw, sigmas, sigmas)[0])
         out["all." + name] = torch.stack(rows)
     for name, function in OWN.items():
-        rows = []
-        for which in SCHEDULES:
-            for n in STEPS:
-                sigmas, draw = schedule(which, n, levels, sampling).double().tolist(), Draw()
-                rows.append(function(plain_x0, draw().double() * sigmas[0], sigmas, lambda d=draw: d().double())[0].float())
-        out["all." + name] = torch.stack(rows)
-    rows = []
-    for which in SCHEDULES:
-        for n in STEPS:
-            sigmas, draw = schedule(which, n, lcm_levels, sampling).double().tolist(), Draw()
-            rows.append(own.lcm(make_samplers.eps_model, draw().double() * sigmas[0], sigmas, lambda d=draw: d().double(),
-                                lcm_levels.sigmas.double().numpy())[0].float())
-    out["all.LCM"] = torch.stack(rows)
+        out["all." + name] = torch.stack([
+            walked(function, plain_x0, sigmas[0], sigmas)
+            for sigmas in (schedule(which, n, levels, sampling).double().numpy() for which in SCHEDULES for n in STEPS)])
+    out["all.LCM"] = torch.stack([
+        walked(own.lcm, plain_eps, sigmas[0], sigmas, alphas=alphas.double().numpy())
+        for sigmas in (schedule(which, n, lcm_levels, sampling).double().numpy() for which in SCHEDULES for n in STEPS)])
 
 
 def add_dpm(out, sampling, levels):
@@ -187,7 +201,7 @@ def vp(levels, alphas, time):
 
 
 def add_timesteps(out, alphas):
-    double = alphas.double().tolist()
+    double = alphas.double().numpy()
     for n in STEPS:
         grid = grid_of(n)
         # diffusers counts back by a fixed stride and so has A1111's last entry (999) only when the stride divides.
@@ -198,16 +212,13 @@ def add_timesteps(out, alphas):
             draw = Draw()
             x = draw()
             if by_hand:
-                x = own.ddim_cfgpp(lambda x, t: (make_samplers.eps_model(x, t),) * 2, x.double(), grid, double,
-                                   lambda d=draw: d().double(), eta).float()
+                x = walked(own.ddim_cfgpp, alone, 1, grid, double, eta=eta)[None]
             else:
                 for t in reversed(grid[1:]):
                     x = scheduler.step(make_samplers.eps_model(x, t), t, x, eta=eta,
                                        variance_noise=draw() if eta else None).prev_sample
             out[f"DDIM.{n}.{eta}"] = x[0]
-            draw = Draw()
-            out[f"DDIM CFG++.{n}.{eta}"] = own.ddim_cfgpp(pair, draw().double(), grid, double, lambda d=draw: d().double(),
-                                                          eta)[0].float()
+            out[f"DDIM CFG++.{n}.{eta}"] = walked(own.ddim_cfgpp, pair, 1, grid, double, eta=eta)
         scheduler = PNDMScheduler(skip_prk_steps=True, set_alpha_to_one=False, **MAKE_SCHEDULER)
         scheduler.set_timesteps(n)
         after = {t: b for t, b in zip(grid[1:], grid[:-1])}
@@ -259,8 +270,8 @@ def add_tails(out, sampling, levels, alphas):
             grid = grid_of(steps)
             a = alphas[grid[t_enc]].double()
             x = (a.sqrt() * latent + (1 - a).sqrt() * Draw()()).double()
-            out[f"tail.DDIM.{strength}.{int(exact)}"] = own.ddim_cfgpp(
-                lambda x, t: (make_samplers.eps_model(x, t),) * 2, x, grid[:t_enc], alphas.double().tolist(), None, 0)[0].float()
+            out[f"tail.DDIM.{strength}.{int(exact)}"] = torch.from_numpy(own.ddim_cfgpp(
+                alone, x[0].numpy(), grid[:t_enc], alphas.double().numpy(), draw=lambda: 0.0, eta=0)).float()
             out[f"tail.UniPC.{strength}.{int(exact)}"] = unipc(t_enc, alphas, x, (grid[t_enc - 1] + 1) / 1000)[0]
 
 
@@ -293,7 +304,7 @@ def main():
     for which in SCHEDULES:
         for n in STEPS:
             out[f"sigmas.{which}.{n}"] = schedule(which, n, levels, sampling)
-    add_sigma_samplers(out, sampling, levels, lcm_levels)
+    add_sigma_samplers(out, sampling, levels, lcm_levels, alphas)
     add_dpm(out, sampling, levels)
     add_options(out, sampling, levels)
     add_timesteps(out, alphas)

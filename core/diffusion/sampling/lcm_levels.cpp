@@ -1,20 +1,35 @@
 #include "core/diffusion/sampling/lcm_levels.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 namespace sg::sampling {
+namespace {
+
+// Some schedules have a level half way between two of the fifty, where the last bit decides: with torch's logarithm, as
+// A1111. Of two equally near the lower one is taken.
+std::vector<float> logsOf(const std::vector<float> &sigmas)
+{
+    const torch::Tensor logs = at::tensor(sigmas).log();
+    return {logs.const_data_ptr<float>(), logs.const_data_ptr<float>() + logs.numel()};
+}
+
+}  // namespace
 
 LcmLevels::LcmLevels(const DiscreteSchedule &levels)
 {
     for (std::size_t t = kStride - 1; t < levels.size(); t += kStride)
         m_sigmas.push_back(levels.sigma(t));
+    m_logs = logsOf(m_sigmas);
 }
 
 int LcmLevels::nearest(float sigma) const
 {
+    const float wanted = logsOf({sigma})[0];
     std::size_t best = 0;
-    for (std::size_t i = 1; i < m_sigmas.size(); ++i)
-        if (std::abs(std::log(sigma / m_sigmas[i])) < std::abs(std::log(sigma / m_sigmas[best]))) best = i;
+    for (std::size_t i = 1; i < m_logs.size(); ++i)
+        if (std::abs(wanted - m_logs[i]) < std::abs(wanted - m_logs[best])) best = i;
     return static_cast<int>(best) * kStride + kStride - 1;
 }
 

@@ -22,6 +22,7 @@ public:
 
 private:
     std::vector<float> m_sigmas;
+    std::vector<float> m_logs;
 };
 
 }  // namespace sg::sampling

@@ -89,13 +89,10 @@ torch::Tensor lms(const SigmaWalk &walk, SamplerState &state, const Denoiser &mo
 torch::Tensor slopeStep(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, std::size_t order,
                         const std::function<std::vector<double>(std::size_t)> &weightsFor)
 {
-    const float sigma = walk.at(state), next = walk.next(state);
+    const float sigma = walk.at(state);
     const torch::Tensor denoised = model.x0(state.x, sigma);
     remember(state, slope(state.x, denoised, sigma), order);
-    if (next > 0)
-        combine(state, weightsFor(state.tensors.size()));
-    else
-        state.x = denoised;
+    combine(state, weightsFor(state.tensors.size()));
     return denoised;
 }
 
@@ -106,6 +103,7 @@ std::vector<double> scaled(std::vector<double> weights, double factor)
     return weights;
 }
 
+/// The step to level 0 is as the others, so a picture is not the last guess: as in Forge and diffusers.
 /// Source  Zhang and Chen 2022, arXiv:2204.13902 (iPNDM).
 torch::Tensor ipndm(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &)
 {
@@ -118,8 +116,8 @@ torch::Tensor ipndm(const SigmaWalk &walk, SamplerState &state, const Denoiser &
     });
 }
 
-/// iPNDM for steps of unequal length h, a, b, c (newest first). Its third and fourth order are not quite those of the
-/// formula (a bracket of the original is elsewhere); kept, because pictures depend on it.
+/// iPNDM for steps of unequal length h, a, b, c (newest first). Its third and fourth order are not those of the formula
+/// (docs/compatibility.md says where they differ); kept, because pictures depend on it.
 /// Source  zju-pi/diff-sampler (sample_ipndm_v), by way of Forge.
 std::vector<double> unequalWeights(std::size_t order, double h, double a, double b, double c)
 {
@@ -182,7 +180,7 @@ torch::Tensor deis(const SigmaWalk &walk, SamplerState &state, const Denoiser &m
     const DeisTime time;
     const double sigma = static_cast<double>(walk.at(state)), next = static_cast<double>(walk.next(state));
     return slopeStep(walk, state, model, kDeisOrder, [&](std::size_t order) -> std::vector<double> {
-        if (order == 1) return {next - sigma};
+        if (order == 1 || next <= 0) return {next - sigma};
         std::vector<double> nodes, weights;
         for (std::size_t k = 0; k < order; ++k)
             nodes.push_back(time.of(static_cast<double>(walk.sigmas[static_cast<std::size_t>(state.step) - k])));

@@ -239,4 +239,6 @@ def another_vae_draws_and_goes():
         session.close()
 
 
-run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors, another_vae_draws_and_goes])
+if __name__ == "__main__":
+    run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
+         another_vae_draws_and_goes])

@@ -1,4 +1,5 @@
-"""Image-to-image, inpainting and hires fix with the starter model, over HTTP and through the engine that computes."""
+"""Image-to-image, inpainting and hires fix with the starter model, over HTTP and through the engine that computes; with
+LCM, wildcards and a LoRA too."""
 import base64
 import io
 import json
@@ -9,7 +10,8 @@ import numpy
 from PIL import Image, ImageDraw
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "integration" / "engine")]
+from companions import TO_K, lora  # noqa: E402
 from serigraphd import BIN, Server, decode_image, run_cases  # noqa: E402
 
 PROMPT = {"prompt": "a red star on a blue background", "cfg_scale": 5, "seed": 4, "steps": 6, "width": 64, "height": 64, "sampler_name": "Euler"}
@@ -20,8 +22,13 @@ class RealServer(Server):
 
     def __init__(self, **options):
         super().__init__(**options)
+        (self.folder / "adapters").mkdir()
+        lora(self.folder / "adapters" / "bent.safetensors", {TO_K: (128, 64)})
+        (self.data_dir / "wildcards").mkdir(parents=True)
+        (self.data_dir / "wildcards" / "shape.txt").write_text("star\nring\nsquare\ncross\n")
         self.command = [str(BIN / "serigraphd"), "serve", "--data-dir", str(self.data_dir), "--port", "0",
-                        "--models", str(ROOT / "resources" / "starter"), "--engine-arg=--threads", "--engine-arg=1"]
+                        "--models", str(ROOT / "resources" / "starter"),
+                        "--models", str(self.folder / "adapters"), "--engine-arg=--threads", "--engine-arg=1"]
 
 
 def b64(image):
@@ -127,6 +134,49 @@ def test_hires_fix():
     lanczos = small[0].resize((96, 96), Image.LANCZOS)
     # Through the autoencoder and back, so near, not equal.
     assert difference(kept[0], lanczos).mean() < 12, difference(kept[0], lanczos).mean()
+
+
+def test_lcm_with_a_mask():
+    request = dict(init_images=[b64(start())], mask=b64(mask((20, 24, 43, 47))), mask_blur=0, inpaint_full_res=False, denoising_strength=0.9,
+                   sampler_name="LCM", steps=5, cfg_scale=1)
+    pictures, info = post("img2img", **request)
+    away = difference(pictures[0], start()).max(-1)
+    inside = away[24:48, 20:44].copy()
+    away[24:48, 20:44] = 0
+    assert away.max() == 0 and inside.mean() > 5, (away.max(), inside.mean())
+    assert "Sampler: LCM" in info["infotexts"][0], info
+    assert post("img2img", **request)[0][0].tobytes() == pictures[0].tobytes()
+    # Its noise is the seed's, step by step.
+    other, _ = post("img2img", **request, seed=5)
+    assert difference(other[0], pictures[0])[24:48, 20:44].mean() > 2
+
+
+def test_hires_fix_of_a_template():
+    template = "a {red|green|blue} __shape__ on a {white|black} background"
+    hires = dict(enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.6, hr_second_pass_steps=3)
+    pictures, info = post("txt2img", **hires, prompt=template, n_iter=3)
+    assert info["all_seeds"] == [4, 5, 6] and len(set(info["all_prompts"])) > 1, info["all_prompts"]
+    for picture, seed, prompt, text in zip(pictures, info["all_seeds"], info["all_prompts"], info["infotexts"]):
+        assert not set("{|}_") & set(prompt) and text.startswith(prompt + "\n") and "Template: " in text, text
+        alone, _ = post("txt2img", **hires, prompt=prompt, seed=seed)
+        # Both passes had the words that the infotext says.
+        assert alone[0].size == (96, 96) and alone[0].tobytes() == picture.tobytes(), prompt
+
+
+def test_image_to_image_with_a_lora():
+    request = dict(init_images=[b64(start())], denoising_strength=0.8)
+    tagged = {weight: post("img2img", **request, prompt=f"{PROMPT['prompt']}<lora:bent:{weight}>") for weight in (0, 1)}
+    plain, info = post("img2img", **request)
+    assert "Lora hashes" not in info["infotexts"][0]
+    assert tagged[0][0][0].tobytes() == plain[0].tobytes(), "a LoRA without strength changed the picture"
+    assert "<lora:bent:1>" in tagged[1][1]["infotexts"][0]
+    assert difference(tagged[1][0][0], plain[0]).mean() > 1
+    # With a mask it acts where the mask is, and nowhere else.
+    masked, _ = post("img2img", **request, prompt=f"{PROMPT['prompt']}<lora:bent:1>", mask=b64(mask((20, 24, 43, 47))), mask_blur=0,
+                     inpaint_full_res=False)
+    away = difference(masked[0], start()).max(-1)
+    away[24:48, 20:44] = 0
+    assert away.max() == 0
 
 
 if __name__ == "__main__":
