@@ -43,15 +43,19 @@ std::vector<std::string> textsOf(const Json &header, const char *key)
     return texts;
 }
 
+Json modelJson(const ModelRecord &model)
+{
+    Json json{{"path", model.path}, {"name", model.name}};
+    if (!model.sha256.empty()) json["hash"] = model.sha256;
+    return json;
+}
+
 /// What the task's texts may ask for beside the checkpoint.
 CompanionQuery companionsOf(const TaskRecord &task)
 {
     CompanionQuery query;
-    // A1111's clients name the VAE among the settings of one request.
-    if (const auto overrides = task.body.find("override_settings");
-        overrides != task.body.end() && overrides->is_object())
-        if (const auto vae = overrides->find("sd_vae"); vae != overrides->end() && vae->is_string())
-            query.vae = vae->get<std::string>();
+    if (const auto vae = task.params.find("sd_vae"); vae != task.params.end() && vae->is_string())
+        query.vae = vae->get<std::string>();
     for (const auto &[key, value] : task.params.items()) {
         if (value.is_string() && key.find("prompt") != std::string::npos)
             query.texts.push_back(value.get<std::string>());
@@ -205,6 +209,21 @@ Expected<std::optional<ModelRecord>> Scheduler::resolveModel(const TaskRecord &t
     return model;
 }
 
+/// Refiner and hires fix's checkpoint, by their names in the engine's message.
+Expected<std::map<std::string, ModelRecord>> Scheduler::otherModels(const TaskRecord &task) const
+{
+    std::map<std::string, ModelRecord> found;
+    for (const auto &[key, row] : {std::pair("refiner", "refiner_checkpoint"), {"hires", "hr_checkpoint_name"}}) {
+        const std::string name = task.params.value(row, std::string());
+        if (name.empty()) continue;
+        std::optional<ModelRecord> model = m_parts.library.find(name, "stableDiffusion");
+        if (!model)
+            return fail(ErrorCode::NotFound, "the model " + name + " is no longer in the model folders", row);
+        found.emplace(key, std::move(*model));
+    }
+    return found;
+}
+
 void Scheduler::refuse(const TaskRecord &task, const Error &error)
 {
     removeImages(task);
@@ -236,6 +255,9 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
 {
     const Expected<std::vector<AgentPicture>> pictures = readInputs(task);
     if (!pictures) return refuse(task, pictures.error());
+    const Expected<std::map<std::string, ModelRecord>> models = otherModels(task);
+    if (!models) return refuse(task, models.error());
+    const std::map<std::string, ModelRecord> &others = *models;
     Expected<TaskRecord> claimed = m_parts.queue.claim(task.id);
     if (!claimed) {
         logError("queue", "task " + task.id + " cannot be started: " + claimed.error().message);
@@ -253,8 +275,9 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
     m_parts.board.start(m_run->task.id, static_cast<int>(m_run->images.size()));
     Q_EMIT taskChanged(QString::fromStdString(m_run->task.id), static_cast<int>(TaskState::Running));
     m_parts.library.setBusy(true);
-    Json named{{"path", model.path}, {"name", model.name}};
-    if (!model.sha256.empty()) named["hash"] = model.sha256;
+    Json named = modelJson(model);
+    for (const auto &[key, other] : others)
+        named[key] = modelJson(other);
     const CompanionQuery query = companionsOf(m_run->task);
     named.update(modelCompanions(m_parts.library.models(), model, query));
     if (query.namesVae() && !named.contains("vae"))

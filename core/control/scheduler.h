@@ -10,6 +10,7 @@
 #include <QTimer>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -75,6 +76,7 @@ private:
 
     Expected<std::optional<ModelRecord>> resolveModel(const TaskRecord &task);
     Expected<std::vector<AgentPicture>> readInputs(const TaskRecord &task) const;
+    Expected<std::map<std::string, ModelRecord>> otherModels(const TaskRecord &task) const;
     void begin(const TaskRecord &task, const ModelRecord &model);
     void refuse(const TaskRecord &task, const Error &error);
     void storeImage(const Frame &frame);

@@ -26,6 +26,7 @@ struct ModelRef {
     std::string hash;
     std::vector<NamedFile> loras = {}, embeddings = {};
     std::optional<NamedFile> vae = {};
+    std::optional<NamedFile> refiner = {}, hires = {};  ///< checkpoints of their own
 };
 
 struct LoadReport {

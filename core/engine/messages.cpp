@@ -170,11 +170,14 @@ Expected<void> parseCompanions(const Json &json, ModelRef &model)
     if (!embeddings) return Unexpected{embeddings.error()};
     model.loras = std::move(*loras);
     model.embeddings = std::move(*embeddings);
-    const auto vae = json.find("vae");
-    if (vae == json.end() || vae->is_null()) return {};
-    Expected<NamedFile> file = parseFile(*vae, "model.vae");
-    if (!file) return Unexpected{file.error()};
-    model.vae = std::move(*file);
+    for (const auto &[key, place] :
+         {std::pair("vae", &model.vae), {"refiner", &model.refiner}, {"hires", &model.hires}}) {
+        const auto it = json.find(key);
+        if (it == json.end() || it->is_null()) continue;
+        Expected<NamedFile> file = parseFile(*it, std::string("model.") + key);
+        if (!file) return Unexpected{file.error()};
+        *place = std::move(*file);
+    }
     return {};
 }
 

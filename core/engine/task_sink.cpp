@@ -25,6 +25,15 @@ std::vector<std::pair<std::string, std::string>> templates(const GenerateMessage
     return pairs;
 }
 
+/// Whether the request itself says this in the infotext.
+bool saidByRow(const ParamValues &values, const std::string &key)
+{
+    for (const ParamSpec &spec : ParamTable::standard().specs())
+        if (spec.infotextKey == key)
+            if (const ParamValue *held = values.find(spec.key); held && *held != spec.defaultValue) return true;
+    return false;
+}
+
 constexpr std::chrono::milliseconds kPreviewInterval{250};
 constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 
@@ -110,7 +119,9 @@ void TaskSink::image(std::int64_t index, Image picture)
         if (!values.get<std::string>("hr_prompt").empty()) values.set("hr_prompt", larger.prompt);
         if (!values.get<std::string>("hr_negative_prompt").empty()) values.set("hr_negative_prompt", larger.negative);
     }
-    std::vector<std::pair<std::string, std::string>> extras = m_facts;
+    std::vector<std::pair<std::string, std::string>> extras;
+    for (const auto &fact : m_facts)
+        if (!saidByRow(values, fact.first)) extras.push_back(fact);
     for (auto &pair : templates(m_message))
         extras.push_back(std::move(pair));
     std::string text = infotext({.values = values,

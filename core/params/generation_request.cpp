@@ -45,6 +45,7 @@ HiresPass hiresOf(const ParamValues &values, const GenerationRequest &request)
     HiresPass pass;
     pass.enabled = valueOr(values, "enable_hr", false);
     if (!pass.enabled) return pass;
+    pass.ownCheckpoint = !valueOr<std::string>(values, "hr_checkpoint_name", {}).empty();
     pass.size = HiresSize::of(values);
     pass.upscaler = values.get<std::string>("hr_upscaler");
     const auto &sampler = values.get<std::string>("hr_sampler_name");
@@ -97,6 +98,8 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.extraNoise = valueOr(values, "img2img_extra_noise", 0.0);
     request.start = startOf(values);
     request.hires = hiresOf(values, request);
+    request.refiner = {!valueOr<std::string>(values, "refiner_checkpoint", {}).empty(),
+                       valueOr(values, "refiner_switch_at", 0.8)};
     return request;
 }
 

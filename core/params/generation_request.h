@@ -65,6 +65,7 @@ struct StartPictures {
 /// The second pass of hires fix.
 struct HiresPass {
     bool enabled = false;
+    bool ownCheckpoint = false;
     HiresSize size;
     std::string upscaler = "Latent";
     std::string sampler;   ///< a name of samplers(); the first pass's when it is to be the same
@@ -73,6 +74,12 @@ struct HiresPass {
     std::string negativePrompt;
     std::int64_t steps = 0;                ///< resolved: never 0
     std::vector<PromptPair> prompts = {};  ///< of each picture, where they differ; otherwise empty
+};
+
+/// Another checkpoint for the last steps. Source  Podell et al. 2023, arXiv:2307.01952, section 2.5.
+struct Refiner {
+    bool enabled = false;
+    double switchAt = 0.8;  ///< share of the network's 1000 levels that must be behind it
 };
 
 /// The values of a task under their C++ names: what the engine computes from.
@@ -108,6 +115,7 @@ struct GenerationRequest {
     double extraNoise = 0;  ///< of image-to-image and hires fix
     StartPictures start;    ///< its pictures are decoded by the engine
     HiresPass hires;
+    Refiner refiner;  ///< of hires fix's second pass where there is one, as in A1111
 
     std::int64_t imageCount() const { return batchSize * iterations; }
 

@@ -117,6 +117,25 @@ std::vector<ParamSpec> textToImageSpecs()
                 ""),
         number("eta", "Eta", "Noise added again at each step; -1 is the sampler's own: 1 for ancestral ones, 0 for DDIM.", G::Sampling, -1, -1, -1,
                1, 0.05, "Eta"),
+        [&] {
+            ParamSpec vae = text("sd_vae", "VAE", "The autoencoder: the name of a file, Automatic for the one beside the checkpoint, None for its own.", G::Model);
+            vae.defaultValue = vae.formValue = std::string("Automatic");
+            vae.infotextKey = "VAE";
+            vae.option = true;
+            return vae;
+        }(),
+        [&] {
+            ParamSpec refiner = text("refiner_checkpoint", "Refiner", "A checkpoint that makes the last steps; empty is none.", G::Model);
+            refiner.infotextKey = "Refiner";
+            return refiner;
+        }(),
+        [&] {
+            ParamSpec at = number("refiner_switch_at", "Refiner from", "How far the noise must have gone before the refiner takes over: 1 is never.", G::Model, 0.8, 0.8, 0,
+                                  1, 0.05, "Refiner switch at");
+            at.onlyWith = {"refiner_checkpoint"};
+            at.infotextAlways = true;
+            return at;
+        }(),
         text("styles", "Styles", "Names of styles to put around the prompts, joined by commas.", G::Model),
         choice("emphasis", "Emphasis", "What becomes of weights: Original keeps the mean, No norm does not, Ignore leaves them out, None reads brackets as text.",
                G::Sampling, "Original", {"Original", "None", "Ignore", "No norm"}, "Emphasis"),

@@ -180,6 +180,8 @@ std::vector<ParamSpec> hiresFixRows()
                           std::move(samplerNames)),
                    "Hires sampler"),
         inInfotext(text("hr_prompt", "Hires prompt", "Of the second pass; empty is the prompt."), "Hires prompt"),
+        inInfotext(text("hr_checkpoint_name", "Hires checkpoint", "Draws the second pass; empty is the first pass's."),
+                   "Hires checkpoint"),
         inInfotext(
             text("hr_negative_prompt", "Hires negative prompt", "Of the second pass; empty is the negative prompt."),
             "Hires negative prompt"),

@@ -13,5 +13,6 @@ std::vector<ParamSpec> hiresFixRows();
 
 inline constexpr const char *kSameSampler = "Use same sampler";
 inline constexpr const char *kSameSchedule = "Use same scheduler";
+inline constexpr const char *kSameCheckpoint = "Use same checkpoint";
 
 }  // namespace sg

@@ -3,6 +3,7 @@
 #include "core/base/ids.h"
 #include "core/models/model_library.h"
 #include "core/params/generation_request.h"
+#include "core/params/picture_rows.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
@@ -98,6 +99,27 @@ Expected<void> checkStart(const ParsedParams &parsed, const SubmissionOptions &o
     return fail(ErrorCode::InvalidArgument, "init_images must have at least one picture", "init_images");
 }
 
+/// The checkpoints that a task may have besides its model, by the names that the library gives them. What clients send
+/// for "none" becomes nothing.
+Expected<void> resolveOtherModels(ParamValues &values, const ModelLibrary &library)
+{
+    for (const char *key : {"refiner_checkpoint", "hr_checkpoint_name"}) {
+        const ParamValue *held = values.find(key);
+        if (!held) continue;
+        std::string name = std::get<std::string>(*held);
+        if (name == "None" || name == kSameCheckpoint) name.clear();
+        if (!name.empty()) {
+            const std::optional<ModelRecord> model = library.find(name, "stableDiffusion");
+            if (!model) return fail(ErrorCode::NotFound, "there is no checkpoint named \"" + name + "\"", key);
+            if (model->status == "unusable")
+                return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, key);
+            name = model->name;
+        }
+        values.set(key, name);
+    }
+    return {};
+}
+
 }  // namespace
 
 Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const ParamTable &table,
@@ -121,6 +143,7 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     if (!model) return Unexpected{model.error()};
     if (model->status == "unusable")
         return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, "stable_diffusion_model");
+    if (Expected<void> others = resolveOtherModels(parsed->values, library); !others) return Unexpected{others.error()};
     Expected<Json> stored = storedBody(std::move(body), rows);
     if (!stored) return Unexpected{stored.error()};
     task.model = model->name;

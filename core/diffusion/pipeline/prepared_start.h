@@ -2,9 +2,8 @@
 
 #include "core/base/image.h"
 
-#include <cstddef>
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,8 +25,8 @@ struct TaskTools {
     /// Merges into the networks what the tags of these prompts ask for, those of the pictures of a batch. Called before
     /// each pass, if there is one; `larger`: it is that of hires fix. Throws Failure.
     std::function<void(const std::vector<std::string> &prompts, bool larger)> useNetworks = {};
-    /// Names the embeddings that the pictures of the running batch use, by their numbers.
-    std::function<void(const std::set<std::size_t> &embeddings)> embeddingsUsed = {};
+    /// Told the textual inversions that the pictures of the running batch use, and their hashes.
+    std::function<void(const std::map<std::string, std::string> &embeddings)> embeddingsUsed = {};
 };
 
 }  // namespace sg

@@ -30,13 +30,16 @@ public:
         return parts;
     }
 
-    std::set<std::size_t> embeddings() const { return m_embeddings; }
+    const std::map<std::string, std::string> &embeddings() const { return m_embeddings; }
 
 private:
     std::function<sampling::Conditioning(std::int64_t)> told(const PromptSchedule &schedule, bool wanted)
     {
         const auto embedding = m_conditioner.embed(m_checkpoint, schedule, m_options);
-        m_embeddings.insert(embedding->embeddings().begin(), embedding->embeddings().end());
+        for (const std::size_t number : embedding->embeddings()) {
+            const adapters::WantedEmbedding &named = m_conditioner.embeddings().embedding(number);
+            m_embeddings.emplace(named.name, named.hash);
+        }
         const auto made = std::make_shared<std::vector<sampling::Conditioning>>(schedule.texts.size());
         return [embedding, made, wanted, dress = m_dress](std::int64_t call) {
             const std::size_t text = embedding->schedule().textAt(call);
@@ -50,7 +53,7 @@ private:
     Conditioner &m_conditioner;
     TextOptions m_options;
     const Dress &m_dress;
-    std::set<std::size_t> m_embeddings;
+    std::map<std::string, std::string> m_embeddings;
 };
 
 }  // namespace

@@ -5,9 +5,9 @@
 #include "core/params/generation_request.h"
 #include "core/text/prompt_schedule.h"
 
-#include <cstddef>
 #include <functional>
-#include <set>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace sg {
@@ -18,7 +18,7 @@ using Dress = std::function<sampling::Conditioning(const PromptEmbedding &prompt
 
 struct PromptGuidance {
     sampling::Guidance guidance;
-    std::set<std::size_t> embeddings;  ///< textual inversion embeddings that the prompts name, by their numbers
+    std::map<std::string, std::string> embeddings;  ///< hashes of the textual inversions that the prompts name
 };
 
 /// How a batch is guided: the request's prompts, planned for `steps` calls of the network, and its options of guidance.

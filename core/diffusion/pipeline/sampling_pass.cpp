@@ -3,6 +3,7 @@
 #include "core/params/samplers.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace sg {
@@ -72,9 +73,8 @@ std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
     return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
 }
 
-SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::DiscreteSchedule &levels,
-                           const sampling::PlanRequest &request)
-    : m_checkpoint(checkpoint), m_levels(levels), m_plan(request, levels)
+SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request)
+    : m_checkpoint(checkpoint), m_levels(checkpoint.levels()), m_plan(request, m_levels)
 {
 }
 
@@ -90,10 +90,45 @@ sampling::GuidedModel SamplingPass::makeModel(sampling::Guidance guidance) const
     return {network, m_levels, m_checkpoint.config.prediction, std::move(guidance), m_checkpoint.dtype};
 }
 
-/// The model's denoiser; where nothing is to be redrawn, it sees the start.
-sampling::Denoiser SamplingPass::masked(const sampling::GuidedModel &model, const Start &start) const
+void SamplingPass::setRefiner(Checkpoint &refiner, double switchAt)
 {
-    const sampling::Denoiser plain = model.denoiser();
+    m_refiner = &refiner;
+    m_refinerLevels = refiner.levels();
+    m_switchAt = switchAt;
+}
+
+sampling::GuidedModel SamplingPass::makeRefiner(sampling::Guidance guidance) const
+{
+    const sampling::NoiseNetwork network = [this](const torch::Tensor &x, const torch::Tensor &timesteps,
+                                                  const sampling::Conditioning &told) {
+        return m_refiner->predict(x, timesteps, told);
+    };
+    return {network, *m_refinerLevels, m_refiner->config.prediction, std::move(guidance), m_refiner->dtype};
+}
+
+/// The model until enough of the levels are behind it, then the refiner; never back, as in A1111. Calls go on counting.
+sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model,
+                                            const sampling::GuidedModel &refiner) const
+{
+    const auto switched = std::make_shared<bool>(false);
+    const auto last = static_cast<float>(m_levels.size() - 1);
+    const auto at = [this, switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
+        if (!*switched && (last - t) / (last + 1) >= m_switchAt) {
+            *switched = true;
+            refiner.setCalls(model.calls());
+        }
+        return *switched ? refiner : model;
+    };
+    sampling::Denoiser made;
+    made.x0 = [this, at](const torch::Tensor &x, float sigma) { return at(m_levels.nearest(sigma)).x0(x, sigma); };
+    made.eps = [at](const torch::Tensor &x, float t) { return at(t).eps(x, t); };
+    made.epsPair = [at](const torch::Tensor &x, float t, double share) { return at(t).epsPair(x, t, share); };
+    return made;
+}
+
+/// The denoiser; where nothing is to be redrawn, it sees the start.
+sampling::Denoiser SamplingPass::masked(const sampling::Denoiser &plain, const Start &start) const
+{
     if (!start.redraw.defined()) return plain;
     const auto kept = [redraw = start.redraw, latent = start.latent](const torch::Tensor &x) {
         return x * redraw + latent * (1 - redraw);
@@ -112,13 +147,16 @@ sampling::Denoiser SamplingPass::masked(const sampling::GuidedModel &model, cons
     return made;
 }
 
-torch::Tensor SamplingPass::run(sampling::Guidance guidance, const torch::Tensor &noise, const Start &start,
-                                const sampling::SamplerContext &context) const
+torch::Tensor SamplingPass::run(sampling::Guidance guidance, sampling::Guidance refined, const torch::Tensor &noise,
+                                const Start &start, const sampling::SamplerContext &context) const
 {
     if (m_plan.keepsStart()) return start.latent;
     const sampling::GuidedModel model = makeModel(std::move(guidance));
+    std::optional<sampling::GuidedModel> refiner;
+    if (m_refiner) refiner.emplace(makeRefiner(std::move(refined)));
+    const sampling::Denoiser plain = refiner ? handedOver(model, *refiner) : model.denoiser();
     const torch::Tensor made =
-        sampling::runSampler(m_plan.sampler(), m_plan.begin(noise, start.latent), masked(model, start), context);
+        sampling::runSampler(m_plan.sampler(), m_plan.begin(noise, start.latent), masked(plain, start), context);
     if (!start.redraw.defined()) return made;
     return made * start.redraw + start.latent * (1 - start.redraw);
 }

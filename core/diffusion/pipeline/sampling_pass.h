@@ -9,6 +9,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,30 +33,41 @@ public:
     };
 
     /// Errors  throws Failure InvalidArgument for an unknown sampler or schedule.
-    SamplingPass(Checkpoint &checkpoint, const sampling::DiscreteSchedule &levels,
-                 const sampling::PlanRequest &request);
+    SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request);
 
     /// How many steps run() makes.
     std::int64_t updates() const { return m_plan.updates(); }
+    Checkpoint &checkpoint() const { return m_checkpoint; }
+    SamplingPass(const SamplingPass &) = delete;
+    SamplingPass &operator=(const SamplingPass &) = delete;
 
     /// What an inpainting or edit network reads beside the latents: [1 or B, C', h, w], or undefined.
     void setConcat(torch::Tensor concat) { m_concat = std::move(concat); }
+
+    /// From this share of the levels on another network takes over, with guidance of its own.
+    void setRefiner(Checkpoint &refiner, double switchAt);
 
     /// Opens what the sampler draws from besides the noise's blocks.
     void prepare(sampling::NoiseSource &noise) const { m_plan.prepare(noise); }
 
     /// Shapes  noise [B, C, h, w]; returns the same. Without a start the noise alone is what it begins with.
-    torch::Tensor run(sampling::Guidance guidance, const torch::Tensor &noise, const Start &start,
-                      const sampling::SamplerContext &context) const;
+    /// `refined`: the refiner's guidance, where there is one.
+    torch::Tensor run(sampling::Guidance guidance, sampling::Guidance refined, const torch::Tensor &noise,
+                      const Start &start, const sampling::SamplerContext &context) const;
 
 private:
     sampling::GuidedModel makeModel(sampling::Guidance guidance) const;
-    sampling::Denoiser masked(const sampling::GuidedModel &model, const Start &start) const;
+    sampling::GuidedModel makeRefiner(sampling::Guidance guidance) const;
+    sampling::Denoiser handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner) const;
+    sampling::Denoiser masked(const sampling::Denoiser &plain, const Start &start) const;
 
     Checkpoint &m_checkpoint;
-    const sampling::DiscreteSchedule &m_levels;
+    sampling::DiscreteSchedule m_levels;
     sampling::SamplingPlan m_plan;
     torch::Tensor m_concat;
+    Checkpoint *m_refiner = nullptr;
+    std::optional<sampling::DiscreteSchedule> m_refinerLevels;
+    double m_switchAt = 1;
 };
 
 }  // namespace sg

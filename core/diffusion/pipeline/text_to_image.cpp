@@ -12,8 +12,8 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,63 +48,96 @@ Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t he
     };
 }
 
+/// A pass's latents must mean the same to the model that goes on with them.
+void requireSameLatents(const Checkpoint &base, const Checkpoint &other, bool passedOn, const char *field)
+{
+    const CheckpointConfig &one = base.config, &two = other.config;
+    if (one.latentChannels == two.latentChannels && one.latentFactor == two.latentFactor &&
+        (!passedOn || one.latentScale == two.latentScale))
+        return;
+    throw Failure{{ErrorCode::InvalidArgument,
+                   std::string(field) + ": the checkpoint's latents are not those of the first one" +
+                       (passedOn && one.latentChannels == two.latentChannels
+                            ? ", so it cannot go on with them (" + two.variant + " after " + one.variant + ")"
+                            : ""),
+                   field}};
+}
+
+/// The words of the model and, where there is one, of the refiner.
+struct PassGuidance {
+    sampling::Guidance base, refined;
+};
+
 /// One task: what stays the same for all its batches.
 class Task {
 public:
-    Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const TaskTools &tools,
-         GenerationSink &sink, std::stop_token stop);
+    Task(const TaskModels &models, const GenerationRequest &request, const TaskTools &tools, GenerationSink &sink,
+         std::stop_token stop);
     void begin(const PreparedStart &start);
     void run();
 
 private:
+    bool refines(bool larger) const { return m_models.refiner && larger == m_hires.has_value(); }
+    void requireUnchanged() const;
     sampling::NoiseSource noiseOfBatch(std::int64_t width, std::int64_t height) const;
     sampling::NoiseSource noiseOfFill(std::int64_t width, std::int64_t height) const;
-    sampling::Guidance guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, const Dress &dress);
-    sampling::Guidance guidanceOfBatch();
-    sampling::Guidance guidanceOfLarger();
-    torch::Tensor sample(const SamplingPass &pass, sampling::Guidance guidance, sampling::NoiseSource &noise,
+    PassGuidance guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, bool larger);
+    PassGuidance guidanceOfBatch();
+    PassGuidance guidanceOfLarger();
+    torch::Tensor sample(const SamplingPass &pass, PassGuidance guidance, sampling::NoiseSource &noise,
                          const SamplingPass::Start &start);
     torch::Tensor drawBatch();
     torch::Tensor drawLarger(const torch::Tensor &latents);
     torch::Tensor enlarged(const torch::Tensor &latents);
-    torch::Tensor decodeOne(const torch::Tensor &latent);
+    torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
     void report(StepProgress progress);
 
-    Checkpoint &m_checkpoint;
-    Conditioner &m_conditioner;
+    TaskModels m_models;
+    Checkpoint &m_checkpoint;  // the base's
     const GenerationRequest &m_request;
     const TaskTools &m_tools;
     GenerationSink &m_sink;
-    sampling::DiscreteSchedule m_levels;
     StartLatent m_start;
     std::optional<SamplingPass> m_first, m_hires;
-    std::set<std::size_t> m_embeddings;  // that the running batch uses
+    std::map<std::string, std::string> m_embeddings;  // that the running batch uses
     sampling::SamplerContext m_context;
+    const Checkpoint *m_drawing;     // that of the running pass
     std::int64_t m_steps = 0;        // of both passes of a batch
     std::int64_t m_stepsBefore = 0;  // those of the pass that is over
     std::int64_t m_firstImage = 0;   // of the running batch
     std::int64_t m_decoded = 0;      // pictures of the running batch
 };
 
-Task::Task(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request, const TaskTools &tools,
-           GenerationSink &sink, std::stop_token stop)
-    : m_checkpoint(checkpoint), m_conditioner(conditioner), m_request(request), m_tools(tools), m_sink(sink)
+Task::Task(const TaskModels &models, const GenerationRequest &request, const TaskTools &tools, GenerationSink &sink,
+           std::stop_token stop)
+    : m_models(models), m_checkpoint(models.base.checkpoint), m_request(request), m_tools(tools), m_sink(sink),
+      m_drawing(&models.base.checkpoint)
 {
-    const std::int64_t factor = checkpoint.config.latentFactor;
+    const std::int64_t factor = m_checkpoint.config.latentFactor;
     for (const auto &[name, side] : {std::pair("width", request.width), std::pair("height", request.height)})
         if (side < factor || side % factor != 0)
             throw Failure{
                 {ErrorCode::InvalidArgument,
                  std::string(name) + " must be a multiple of " + std::to_string(factor) + " with this checkpoint",
                  name}};
-    m_levels = checkpoint.levels();
-    m_first.emplace(checkpoint, m_levels, firstPlan(request, checkpoint.config));
+    m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config));
     m_steps = m_first->updates();
     if (request.hires.enabled) {
-        m_hires.emplace(checkpoint, m_levels, hiresPlan(request, checkpoint.config));
+        Checkpoint &larger = models.hires ? models.hires->checkpoint : m_checkpoint;
+        requireSameLatents(m_checkpoint, larger, isLatentUpscaler(request.hires.upscaler), "hr_checkpoint_name");
+        m_hires.emplace(larger, hiresPlan(request, larger.config));
         m_steps += m_hires->updates();
+    }
+    if (models.refiner) {
+        SamplingPass &last = m_hires ? *m_hires : *m_first;
+        Checkpoint &refiner = models.refiner->checkpoint;
+        requireSameLatents(last.checkpoint(), refiner, true, "refiner_checkpoint");
+        if (refiner.config.imageInput != ImageInput::None)
+            throw Failure{{ErrorCode::InvalidArgument, "refiner_checkpoint must not be an inpainting or editing model",
+                           "refiner_checkpoint"}};
+        last.setRefiner(refiner, request.refiner.switchAt);
     }
     m_context.stop = std::move(stop);
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
@@ -120,7 +153,14 @@ void Task::begin(const PreparedStart &start)
     m_first->setConcat(m_start.concat);
     if (!m_hires) return;
     const HiresSize &size = m_request.hires.size;
-    m_hires->setConcat(emptyConcat(m_checkpoint, size.width / factor, size.height / factor));
+    m_hires->setConcat(emptyConcat(m_hires->checkpoint(), size.width / factor, size.height / factor));
+}
+
+void Task::requireUnchanged() const
+{
+    m_checkpoint.requireUnchanged();
+    for (const std::optional<TaskModel> &model : {m_models.hires, m_models.refiner})
+        if (model) model->checkpoint.requireUnchanged();
 }
 
 sampling::NoiseSource Task::noiseOfBatch(std::int64_t width, std::int64_t height) const
@@ -152,39 +192,46 @@ sampling::NoiseSource Task::noiseOfFill(std::int64_t width, std::int64_t height)
             {.source = sampling::randomSourceOf(m_request.sampling.randomSource), .device = m_checkpoint.device}};
 }
 
-/// The guidance of the running batch, after its networks have become what its prompts want.
-sampling::Guidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, const Dress &dress)
+/// The guidance of a pass of the running batch, after its networks have become what its prompts want.
+PassGuidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleSteps &steps, bool larger)
 {
     if (m_tools.useNetworks) {
         std::vector<std::string> texts;
         for (const PromptPair &pair : prompts)
             texts.push_back(pair.prompt);
-        m_tools.useNetworks(texts, steps.hiresSteps > 0);
+        m_tools.useNetworks(texts, larger);
     }
-    PromptGuidance made = promptGuidance(m_checkpoint, m_conditioner, m_request, prompts, steps, dress);
+    const HiresSize &size = m_request.hires.size;
+    const std::int64_t width = larger ? size.width : m_request.width, height = larger ? size.height : m_request.height;
+    const auto words = [&](const TaskModel &model) {
+        return promptGuidance(model.checkpoint, model.conditioner, m_request, prompts, steps,
+                              dressFor(model.checkpoint, width, height));
+    };
+    PromptGuidance made = words(larger && m_models.hires ? *m_models.hires : m_models.base);
     m_embeddings.merge(made.embeddings);
     if (m_tools.embeddingsUsed) m_tools.embeddingsUsed(m_embeddings);
-    return std::move(made.guidance);
+    PassGuidance both{std::move(made.guidance), {}};
+    if (refines(larger)) both.refined = words(*m_models.refiner).guidance;
+    return both;
 }
 
-sampling::Guidance Task::guidanceOfBatch()
+PassGuidance Task::guidanceOfBatch()
 {
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
         prompts.push_back(m_request.imagePrompts(m_firstImage + i));
     m_embeddings.clear();
-    sampling::Guidance guidance = guide(prompts, {.steps = callsOf(m_request.sampler, m_request.steps)},
-                                        dressFor(m_checkpoint, m_request.width, m_request.height));
+    PassGuidance guidance = guide(prompts, {.steps = callsOf(m_request.sampler, m_request.steps)}, /*larger=*/false);
     if (m_request.start.used()) {
         const sampling::ScheduleTail tail =
             sampling::scheduleTail(m_request.steps, m_request.denoisingStrength, m_request.start.exactSteps);
         // A1111's prompts count all steps here, its guidance those that are made.
-        guidance.options.calls = callsOf(m_request.sampler, tail.walked);
+        guidance.base.options.calls = guidance.refined.options.calls = callsOf(m_request.sampler, tail.walked);
     }
     return guidance;
 }
 
-sampling::Guidance Task::guidanceOfLarger()
+PassGuidance Task::guidanceOfLarger()
 {
     std::vector<PromptPair> prompts;
     for (std::int64_t i = 0; i < m_request.batchSize; ++i)
@@ -193,33 +240,34 @@ sampling::Guidance Task::guidanceOfLarger()
     return guide(
         prompts,
         {.steps = callsOf(m_request.sampler, m_request.steps), .hiresSteps = callsOf(hires.sampler, hires.steps)},
-        dressFor(m_checkpoint, hires.size.width, hires.size.height));
+        /*larger=*/true);
 }
 
 void Task::run()
 {
     for (std::int64_t iteration = 0; iteration < m_request.iterations; ++iteration) {
         m_firstImage = iteration * m_request.batchSize;
-        m_checkpoint.requireUnchanged();
+        requireUnchanged();
         m_stepsBefore = 0;
         m_decoded = 0;
         torch::Tensor latents = drawBatch();
         if (m_hires) latents = drawLarger(latents);
-        m_checkpoint.requireUnchanged();
+        requireUnchanged();
         decode(latents);
     }
 }
 
-torch::Tensor Task::sample(const SamplingPass &pass, sampling::Guidance guidance, sampling::NoiseSource &noise,
+torch::Tensor Task::sample(const SamplingPass &pass, PassGuidance guidance, sampling::NoiseSource &noise,
                            const SamplingPass::Start &start)
 {
     const torch::Device device = m_checkpoint.device;
+    m_drawing = &pass.checkpoint();
     pass.prepare(noise);
     m_context.noise.next = [&noise, device] { return noise.next().to(device); };
     m_context.noise.between = [&noise, device](float from, float to) { return noise.between(from, to).to(device); };
     torch::Tensor first = noise.first().to(device);
     if (&pass == &*m_first && m_request.start.used()) first = first * m_request.start.noiseMultiplier;
-    torch::Tensor latents = pass.run(std::move(guidance), first, start, m_context);
+    torch::Tensor latents = pass.run(std::move(guidance.base), std::move(guidance.refined), first, start, m_context);
     requireFinite(latents, "in the latents");
     m_stepsBefore += pass.updates();
     return latents;
@@ -258,10 +306,10 @@ torch::Tensor Task::enlarged(const torch::Tensor &latents)
         std::vector<torch::Tensor> all;
         for (std::int64_t i = 0; i < latents.size(0); ++i) {
             requireNotStopped(m_context.stop);
-            const Image small = toImage(decodeOne(latents.narrow(0, i, 1)));
+            const Image small = toImage(decodeOne(m_checkpoint, latents.narrow(0, i, 1)));
             const Image grown =
                 m_tools.enlarge(small, static_cast<int>(hires.size.upWidth), static_cast<int>(hires.size.upHeight));
-            all.push_back(encodePictures(m_checkpoint, {grown}, m_context.stop));
+            all.push_back(encodePictures(m_hires->checkpoint(), {grown}, m_context.stop));
         }
         large = torch::cat(all);
     }
@@ -281,7 +329,7 @@ void Task::stepMade(const sampling::SamplerStep &step)
     const std::int64_t made = std::min(m_stepsBefore + step.index + 1, m_steps);
     report({.step = made, .sigma = step.sigma});
     if (m_sink.previewDue())
-        m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_checkpoint.config.latentToRgb));
+        m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_drawing->config.latentToRgb));
 }
 
 void Task::report(StepProgress progress)
@@ -296,19 +344,20 @@ void Task::report(StepProgress progress)
     m_sink.progress(progress);
 }
 
-torch::Tensor Task::decodeOne(const torch::Tensor &latent)
+torch::Tensor Task::decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent)
 {
-    const torch::Tensor picture = m_checkpoint.vae->decode(latent.to(m_checkpoint.vaeDtype));
+    const torch::Tensor picture = checkpoint.vae->decode(latent.to(checkpoint.vaeDtype));
     requireFinite(picture, "in the decoded picture");
-    m_checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
+    checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
     return picture[0];
 }
 
 void Task::decode(const torch::Tensor &latents)
 {
+    Checkpoint &checkpoint = m_hires ? m_hires->checkpoint() : m_checkpoint;
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
         requireNotStopped(m_context.stop);
-        m_sink.image(m_firstImage + i, toImage(decodeOne(latents.narrow(0, i, 1))));
+        m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
         m_decoded = i + 1;
         report({.step = m_steps, .sampled = false});
     }
@@ -316,10 +365,10 @@ void Task::decode(const torch::Tensor &latents)
 
 }  // namespace
 
-void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                  const PreparedStart &start, const TaskTools &tools, GenerationSink &sink, std::stop_token stop)
+void drawPictures(const TaskModels &models, const GenerationRequest &request, const PreparedStart &start,
+                  const TaskTools &tools, GenerationSink &sink, std::stop_token stop)
 {
-    Task task(checkpoint, conditioner, request, tools, sink, std::move(stop));
+    Task task(models, request, tools, sink, std::move(stop));
     task.begin(start);
     task.run();
 }
@@ -327,7 +376,7 @@ void drawPictures(Checkpoint &checkpoint, Conditioner &conditioner, const Genera
 void textToImage(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
                  GenerationSink &sink, std::stop_token stop)
 {
-    drawPictures(checkpoint, conditioner, request, {}, {}, sink, std::move(stop));
+    drawPictures({{checkpoint, conditioner}}, request, {}, {}, sink, std::move(stop));
 }
 
 }  // namespace sg

@@ -85,4 +85,13 @@ float DiscreteSchedule::tToSigma(float t) const
     return std::exp((1 - weight) * m_logSigmas[low] + weight * m_logSigmas[high]);
 }
 
+float DiscreteSchedule::nearest(float sigma) const
+{
+    const auto above = std::lower_bound(m_sigmas.begin(), m_sigmas.end(), sigma);
+    if (above == m_sigmas.begin()) return 0;
+    if (above == m_sigmas.end()) return static_cast<float>(m_sigmas.size() - 1);
+    const auto place = above - m_sigmas.begin();
+    return static_cast<float>(sigma - *(above - 1) <= *above - sigma ? place - 1 : place);
+}
+
 }  // namespace sg::sampling

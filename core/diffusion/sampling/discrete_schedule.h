@@ -28,6 +28,8 @@ public:
     /// Linear in log sigma between the two levels around it; clamped to the table.
     float sigmaToT(float sigma) const;
     float tToSigma(float t) const;
+    /// The level whose sigma is nearest.
+    float nearest(float sigma) const;
 
 private:
     std::vector<float> m_alphasCumprod;

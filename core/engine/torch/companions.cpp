@@ -85,13 +85,11 @@ void Companions::useEmbeddings()
     if (changed) m_resident.conditioner.forget();
 }
 
-void Companions::nameEmbeddings(const std::set<std::size_t> &embeddings)
+void Companions::nameEmbeddings(const std::map<std::string, std::string> &embeddings)
 {
     std::string hashes;
-    for (const std::size_t number : embeddings) {
-        const adapters::WantedEmbedding &one = m_resident.conditioner.embeddings().embedding(number);
-        addHash(hashes, one.name, one.hash);
-    }
+    for (const auto &[name, hash] : embeddings)
+        addHash(hashes, name, hash);
     m_sink.fact("TI hashes", hashes);
 }
 
@@ -112,6 +110,11 @@ void Companions::useLoras(const std::vector<std::string> &prompts, bool larger)
         m_loras.push_back(file);
     }
     nameLoras(larger);
+    merge(wanted);
+}
+
+void Companions::merge(const std::vector<adapters::WantedAdapter> &wanted)
+{
     std::unique_ptr<adapters::AdapterSet> &set = m_resident.adapters;
     if (!set) {
         if (wanted.empty()) return;

@@ -2,7 +2,7 @@
 
 #include "core/engine/torch/model_store.h"
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,12 +22,17 @@ public:
     /// told. `larger`: for hires fix, in addition to what the infotext names already.
     /// Errors  throws Failure as AdapterSet::apply, InvalidArgument for a tag that cannot be read.
     void useLoras(const std::vector<std::string> &prompts, bool larger);
-    void nameEmbeddings(const std::set<std::size_t> &embeddings);
+    /// For the second of two checkpoints: the infotext names the first one's LoRAs too.
+    void goOnFrom(const Companions &first) { m_named = first.m_named; }
+    /// Takes back what an earlier task merged. Errors  as useLoras.
+    void withoutLoras() { merge({}); }
+    void nameEmbeddings(const std::map<std::string, std::string> &embeddings);
 
 private:
     void useVae();
     void useEmbeddings();
     void nameLoras(bool larger);
+    void merge(const std::vector<adapters::WantedAdapter> &wanted);
 
     ModelStore &m_store;
     ModelStore::Resident &m_resident;

@@ -38,12 +38,13 @@ FileIdentity identityOf(const std::string &path)
 
 }  // namespace
 
-ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token stop, const LoadWatch &watch)
+std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
+                                                      const LoadWatch &watch)
 {
     const FileIdentity identity = identityOf(path);
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
-                                   [&](const Resident &resident) { return resident.path == path; });
-    if (held != m_residents.end() && held->identity == identity) {
+                                   [&](const auto &resident) { return resident->path == path; });
+    if (held != m_residents.end() && (*held)->identity == identity) {
         m_residents.splice(m_residents.begin(), m_residents, held);
         return m_residents.front();
     }
@@ -53,7 +54,7 @@ ModelStore::Resident &ModelStore::get(const std::string &path, std::stop_token s
     }
     makeRoom(identity);
     std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch);
-    m_residents.push_front({path, identity, std::move(checkpoint), {}, {}, {}});
+    m_residents.push_front(std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}, {}, {}}));
     publish();
     return m_residents.front();
 }
@@ -64,14 +65,15 @@ void ModelStore::makeRoom(const FileIdentity &file)
     if (!m_device.is_cpu() || m_residents.empty()) return;
     giveBackMemory();  // the heap's free part counts as available only then
     while (!m_residents.empty() && availableMemory() < kRoomPerFileByte * static_cast<double>(file.size)) {
-        logInfo("engine", "made room: " + m_residents.back().path + " was unloaded");
-        unload(m_residents.back().path);
+        const std::string oldest = m_residents.back()->path;
+        logInfo("engine", "made room: " + oldest + " was unloaded");
+        unload(oldest);
     }
 }
 
 void ModelStore::unload(const std::optional<std::string> &path)
 {
-    m_residents.remove_if([wanted = path](const Resident &resident) { return !wanted || resident.path == *wanted; });
+    m_residents.remove_if([wanted = path](const auto &resident) { return !wanted || resident->path == *wanted; });
     publish();
     giveBackMemory();
 }
@@ -85,9 +87,9 @@ void ModelStore::giveBackMemory()
 void ModelStore::publish()
 {
     std::vector<ResidentModel> list;
-    for (const Resident &resident : m_residents)
-        list.push_back({resident.path, resident.checkpoint->bytes + resident.vae.bytes() +
-                                           (resident.adapters ? resident.adapters->bytes() : 0)});
+    for (const auto &resident : m_residents)
+        list.push_back({resident->path, resident->checkpoint->bytes + resident->vae.bytes() +
+                                            (resident->adapters ? resident->adapters->bytes() : 0)});
     const std::lock_guard lock(m_mutex);
     m_published = std::move(list);
 }

@@ -31,9 +31,9 @@ public:
     };
     ModelStore(torch::Device device, torch::ScalarType dtype) : m_device(device), m_dtype(dtype) {}
 
-    /// The model, loaded when it is not held or when its file has changed since.
-    /// Errors  throws Failure as loadCheckpoint, and what torch throws.
-    Resident &get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
+    /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
+    /// it was unloaded. Errors  throws Failure as loadCheckpoint, and what torch throws.
+    std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
     void unload(const std::optional<std::string> &path);
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();
@@ -46,7 +46,7 @@ private:
 
     torch::Device m_device;
     torch::ScalarType m_dtype;
-    std::list<Resident> m_residents;  // most recently used first
+    std::list<std::shared_ptr<Resident>> m_residents;  // most recently used first
     mutable std::mutex m_mutex;
     std::vector<ResidentModel> m_published;
 };

@@ -13,7 +13,10 @@
 
 #include <dlfcn.h>
 
+#include <memory>
 #include <new>
+#include <optional>
+#include <string>
 #include <type_traits>
 
 namespace sg::engine {
@@ -63,6 +66,22 @@ auto guarded(Work work) -> Expected<std::invoke_result_t<Work>>
     }
 }
 
+/// A checkpoint that a task uses, with what is beside it.
+struct UsedModel {
+    UsedModel(ModelStore &store, const std::string &path, const ModelRef &model, GenerationSink &sink,
+              const std::stop_token &stop)
+        : resident(
+              store.get(path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })),
+          companions(store, *resident, model, sink, stop)
+    {
+        companions.begin();
+    }
+    TaskModel forTask() const { return {*resident->checkpoint, resident->conditioner}; }
+
+    std::shared_ptr<ModelStore::Resident> resident;
+    Companions companions;
+};
+
 }  // namespace
 
 Error currentError()
@@ -98,7 +117,8 @@ TorchSession::TorchSession(const BackendOptions &options)
 Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop)
 {
     Expected<LoadReport> report = guarded([&] {
-        const Checkpoint &checkpoint = *m_store.get(model.path, stop, watch).checkpoint;
+        const std::shared_ptr<ModelStore::Resident> resident = m_store.get(model.path, stop, watch);
+        const Checkpoint &checkpoint = *resident->checkpoint;
         return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings,
                           checkpoint.config.reasons};
     });
@@ -110,18 +130,28 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
                                       std::stop_token stop)
 {
     Expected<void> made = guarded([&] {
-        const auto watch = [&sink](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); };
-        ModelStore::Resident &resident = m_store.get(model.path, stop, watch);
-        Companions companions(m_store, resident, model, sink, stop);
-        companions.begin();
-        const StartPreparation preparation(request, resident.checkpoint->config.latentFactor);
+        UsedModel base(m_store, model.path, model, sink, stop);
+        std::optional<UsedModel> hires, refiner;
+        if (model.hires && request.hires.enabled) hires.emplace(m_store, model.hires->path, model, sink, stop);
+        if (model.refiner && request.refiner.enabled) refiner.emplace(m_store, model.refiner->path, model, sink, stop);
+        TaskModels models{base.forTask()};
+        if (hires) models.hires.emplace(hires->forTask());
+        if (refiner) {
+            refiner->companions.withoutLoras();
+            models.refiner.emplace(refiner->forTask());
+        }
+        const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
         FinishingSink finishing(preparation, sink);
         const TaskTools tools{
             .enlarge = pictureEnlarger(request),
-            .useNetworks = [&](const auto &prompts, bool larger) { companions.useLoras(prompts, larger); },
-            .embeddingsUsed = [&](const auto &embeddings) { companions.nameEmbeddings(embeddings); }};
-        drawPictures(*resident.checkpoint, resident.conditioner, request, preparation.prepared(), tools, finishing,
-                     stop);
+            .useNetworks =
+                [&](const auto &prompts, bool larger) {
+                    if (!larger || !hires) return base.companions.useLoras(prompts, larger);
+                    hires->companions.goOnFrom(base.companions);
+                    hires->companions.useLoras(prompts, larger);
+                },
+            .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
+        drawPictures(models, request, preparation.prepared(), tools, finishing, stop);
     });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();
     return made;

@@ -239,6 +239,52 @@ def another_vae_draws_and_goes():
         session.close()
 
 
+def other_checkpoints_take_over():
+    """A refiner makes the last steps, and hires fix may draw with a checkpoint of its own."""
+    metadata, header, body = read(STARTER)
+    tensors = {}
+    for name, info in header.items():
+        begin, end = info["data_offsets"]
+        data = body[begin:end]
+        if name == "model.diffusion_model.out.2.weight":
+            assert info["dtype"] == "F16"
+            values = struct.unpack(f"<{len(data) // 2}e", data)
+            data = struct.pack(f"<{len(values)}e", *(value * .8 for value in values))
+        tensors[name] = (info["dtype"], info["shape"], data)
+    with tempfile.TemporaryDirectory() as folder:
+        other = named(write(pathlib.Path(folder) / "other.safetensors", tensors, metadata))
+        session = Session()
+        first, _ = session.draw_all("a red star", {"steps": 4})
+        session.runs += 1
+        events = session.engine.generate("alone", {"path": other["path"], "name": "other"}, {**PARAMS, "steps": 4})
+        last = next(png[png.index(b"IDAT"):] for header, png in events if header["type"] == "image")
+        assert first[0][0] != last
+
+        def refined(at, **more):
+            pictures, done = session.draw_all("a red star", {"steps": 4, "refiner_checkpoint": "other", "refiner_switch_at": at, **more}, refiner=other)
+            assert done["type"] == "done", done
+            return pictures[0]
+
+        picture, infotext = refined(0.5)
+        assert picture not in (first[0][0], last) and "Refiner: other, Refiner switch at: 0.5" in infotext, infotext
+        assert refined(0)[0] == last, "a refiner from the first step on is its checkpoint's picture"
+        assert refined(1)[0] == first[0][0], "a refiner that never takes over changes nothing"
+        assert refined(0.5, sampler_name="DDIM")[0] not in (refined(0, sampler_name="DDIM")[0], refined(1, sampler_name="DDIM")[0])
+        hires = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": .7, "steps": 4}
+        plain, _ = session.draw_all("a red star", hires)
+        own, done = session.draw_all("a red star", {**hires, "hr_checkpoint_name": "other"}, hires=other)
+        assert own[0][0] != plain[0][0] and "Hires checkpoint: other" in own[0][1], own[0][1]
+        same, _ = session.draw_all("a red star", {**hires, "hr_checkpoint_name": "starter"}, hires=named(STARTER))
+        assert same[0][0] == plain[0][0]
+        # With hires fix the refiner belongs to the second pass: from its first step on it is that pass's checkpoint.
+        assert refined(0, **hires)[0] == own[0][0]
+        assert session.draw_all("a red star", {"steps": 4})[0][0] == first[0]
+        gone = {"name": "gone", "path": str(pathlib.Path(folder) / "gone.safetensors"), "hash": ""}
+        _, error = session.draw_all("a red star", {"refiner_checkpoint": "gone"}, refiner=gone)
+        assert error["type"] == "error" and error["code"] == "not_found", error
+        session.close()
+
+
 if __name__ == "__main__":
     run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
-         another_vae_draws_and_goes])
+         another_vae_draws_and_goes, other_checkpoints_take_over])

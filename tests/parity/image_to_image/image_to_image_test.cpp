@@ -89,7 +89,7 @@ Collector draw(const GenerationRequest &wanted, const PreparedStart &prepared, c
     const c10::InferenceMode mode;
     Conditioner conditioner;
     Collector sink;
-    drawPictures(starter(), conditioner, wanted, prepared, tools, sink, {});
+    drawPictures({{starter(), conditioner}}, wanted, prepared, tools, sink, {});
     return sink;
 }
 
@@ -275,7 +275,7 @@ SG_CASE(unknown_upscalers_are_named)
     Conditioner conditioner;
     Collector sink;
     try {
-        drawPictures(starter(), conditioner, wanted, {}, {}, sink, {});
+        drawPictures({{starter(), conditioner}}, wanted, {}, {}, sink, {});
         CHECK(false);
     } catch (const Failure &failure) {
         CHECK(failure.error.code == ErrorCode::InvalidArgument && failure.error.subject == "hr_upscaler");
