@@ -689,6 +689,46 @@
         <translation>先画小图，再由此画大图。</translation>
     </message>
     <message>
+        <source>VAE</source>
+        <translation>VAE 自编码器</translation>
+    </message>
+    <message>
+        <source>The autoencoder: the name of a file, Automatic for the one beside the checkpoint, None for its own.</source>
+        <translation>自编码器：文件名；Automatic 用模型旁的文件；None 用模型自带的。</translation>
+    </message>
+    <message>
+        <source>Refiner</source>
+        <translation>精炼模型</translation>
+    </message>
+    <message>
+        <source>A checkpoint that makes the last steps; empty is none.</source>
+        <translation>完成最后几步的模型；留空则不用。</translation>
+    </message>
+    <message>
+        <source>Refiner from</source>
+        <translation>精炼起点</translation>
+    </message>
+    <message>
+        <source>How far the noise must have gone before the refiner takes over: 1 is never.</source>
+        <translation>噪声去除到何种程度后由精炼模型接手；1 为从不。</translation>
+    </message>
+    <message>
+        <source>Hires checkpoint</source>
+        <translation>高清模型</translation>
+    </message>
+    <message>
+        <source>Draws the second pass; empty is the first pass&apos;s.</source>
+        <translation>画第二遍的模型；留空则与第一遍相同。</translation>
+    </message>
+    <message>
+        <source>Image CFG scale</source>
+        <translation>图像 CFG 强度</translation>
+    </message>
+    <message>
+        <source>How closely an editing model (instruct-pix2pix) keeps to the picture; 1.5 is usual.</source>
+        <translation>编辑模型（instruct-pix2pix）贴近原图的程度；常用 1.5。</translation>
+    </message>
+    <message>
         <source>Hires sampler</source>
         <translation>高清采样器</translation>
     </message>

@@ -60,6 +60,14 @@ constexpr ParamOption kPictureParams[] = {
     {"mask-blur", "mask_blur", "How softly the mask ends, in pixels."},
     {"fill", "inpainting_fill", "What fills the masked part first: fill, original, latent noise, latent nothing."},
     {"padding", "inpaint_full_res_padding", "Surroundings of the masked area, in pixels."},
+    {"vae", "sd_vae", "The autoencoder: a file's name, Automatic or None."},
+    {"clip-skip", "clip_skip", "Which layer of the text encoder is read, counted from the last."},
+    {"refiner", "refiner_checkpoint", "A checkpoint that makes the last steps."},
+    {"refiner-switch-at", "refiner_switch_at", "How far the noise must have gone before it takes over: 0 to 1."},
+    {"hires-checkpoint", "hr_checkpoint_name", "A checkpoint for the second pass."},
+    {"hires-sampler", "hr_sampler_name", "Sampler of the second pass."},
+    {"hires-scheduler", "hr_scheduler", "Schedule of the second pass."},
+    {"hires-prompt", "hr_prompt", "Prompt of the second pass."},
     {"hires-scale", "hr_scale", "How much larger hires fix draws."},
     {"hires-upscaler", "hr_upscaler", "Latent, Lanczos, …"},
     {"hires-steps", "hr_second_pass_steps", "Steps of the second pass; 0 is as many as the first."},
@@ -98,6 +106,7 @@ void declare(QCommandLineParser &parser)
         parser.addOption({name(option.option), QString::fromUtf8(option.help), name("value")});
     for (const FlagOption &option : kFlags)
         parser.addOption({name(option.option), name(option.help)});
+    parser.addOption({name("set"), name("Any other field of docs/parameters.md; several times."), name("field=value")});
     parser.addOption({name("init"), name("Start picture; several times: one of a batch each."), name("file")});
     parser.addOption({name("mask"), name("Picture whose white part is drawn anew."), name("file")});
     parser.addOption(
@@ -125,6 +134,32 @@ Expected<Json> valueOf(const ParamOption &option, const ParamSpec &spec, const s
         rule += ", \"" + choice + "\"";
     return fail(ErrorCode::InvalidArgument,
                 "--" + std::string(option.option) + " must be " + rule + ", not \"" + text + "\"");
+}
+
+/// --set KEY=VALUE: any row of the parameter table.
+Expected<void> addSetting(const std::string &text, const ParamTable &table, Json &body)
+{
+    const std::size_t equals = text.find('=');
+    const std::string key = text.substr(0, equals);
+    const ParamSpec *spec = equals == std::string::npos ? nullptr : table.find(key);
+    if (!spec || spec->isPicture())
+        return fail(ErrorCode::InvalidArgument,
+                    "--set must be KEY=VALUE with a field of docs/parameters.md that is no picture, not \"" + text +
+                        "\"",
+                    "set");
+    const std::string value = text.substr(equals + 1);
+    if (spec->type == ParamType::Flag) {
+        if (value != "true" && value != "false")
+            return fail(ErrorCode::InvalidArgument, "--set " + key + " must be true or false, not \"" + value + "\"",
+                        key);
+        body[key] = value == "true";
+        return {};
+    }
+    const std::string option = "set " + key;
+    Expected<Json> read = valueOf({option.c_str(), spec->key.c_str(), ""}, *spec, value);
+    if (!read) return Unexpected{read.error()};
+    body[key] = std::move(*read);
+    return {};
 }
 
 Expected<std::string> readPictureFile(const QString &path, const char *option)
@@ -192,6 +227,9 @@ Expected<Json> bodyFrom(const QCommandLineParser &parser)
     for (const FlagOption &option : kFlags)
         if (parser.isSet(name(option.option))) body[option.key] = option.value;
     if (Expected<void> added = addPictures(parser, body); !added) return Unexpected{added.error()};
+    for (const QString &setting : parser.values(name("set")))
+        if (Expected<void> added = addSetting(setting.toStdString(), table, body); !added)
+            return Unexpected{added.error()};
     return body;
 }
 
@@ -248,7 +286,11 @@ void GenerateRun::submit()
                           .stylesFile = m_services.stylesFile(),
                           .fallbackModel = {}},
                          m_services.table(), library);
-    if (!task) return finish(task.error().code == ErrorCode::UnusableFile ? kExitModel : kExitUsage, task.error());
+    if (!task) {
+        const ErrorCode code = task.error().code;
+        const bool ofModel = code == ErrorCode::UnusableFile || code == ErrorCode::NotFound;
+        return finish(ofModel ? kExitModel : kExitUsage, task.error());
+    }
     TaskService &tasks = m_services.tasks();
     m_task.id = task->id;
     m_submitted = true;

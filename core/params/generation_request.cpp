@@ -37,6 +37,7 @@ StartPictures startOf(const ParamValues &values)
     start.noiseMultiplier = valueOr(values, "initial_noise_multiplier", 1.0);
     start.colourCorrection = valueOr(values, "img2img_color_correction", false);
     start.exactSteps = valueOr(values, "img2img_fix_steps", false);
+    start.imageScale = valueOr(values, "image_cfg_scale", 1.0);
     return start;
 }
 
@@ -45,7 +46,6 @@ HiresPass hiresOf(const ParamValues &values, const GenerationRequest &request)
     HiresPass pass;
     pass.enabled = valueOr(values, "enable_hr", false);
     if (!pass.enabled) return pass;
-    pass.ownCheckpoint = !valueOr<std::string>(values, "hr_checkpoint_name", {}).empty();
     pass.size = HiresSize::of(values);
     pass.upscaler = values.get<std::string>("hr_upscaler");
     const auto &sampler = values.get<std::string>("hr_sampler_name");

@@ -58,6 +58,7 @@ struct StartPictures {
     double noiseMultiplier = 1;
     bool colourCorrection = false;
     bool exactSteps = false;
+    double imageScale = 1;  ///< image_cfg_scale: how strongly an edit network keeps to the picture
 
     bool used() const { return !pictures.empty(); }
 };
@@ -65,7 +66,6 @@ struct StartPictures {
 /// The second pass of hires fix.
 struct HiresPass {
     bool enabled = false;
-    bool ownCheckpoint = false;
     HiresSize size;
     std::string upscaler = "Latent";
     std::string sampler;   ///< a name of samplers(); the first pass's when it is to be the same

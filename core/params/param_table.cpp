@@ -5,10 +5,12 @@
 #include "core/params/samplers.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace sg {
 namespace {
@@ -121,7 +123,6 @@ std::vector<ParamSpec> textToImageSpecs()
             ParamSpec vae = text("sd_vae", "VAE", "The autoencoder: the name of a file, Automatic for the one beside the checkpoint, None for its own.", G::Model);
             vae.defaultValue = vae.formValue = std::string("Automatic");
             vae.infotextKey = "VAE";
-            vae.option = true;
             return vae;
         }(),
         [&] {
@@ -155,6 +156,10 @@ std::vector<ParamSpec> textToImageSpecs()
     };
 }
 
+/// Settings in A1111: its clients send them in override_settings.
+constexpr std::array<std::string_view, 8> kSettings{"sd_vae", "emphasis", "clip_skip", "comma_padding_backtrack", "pad_cond_uncond",
+                                                    "skip_early_cond", "s_min_uncond", "s_min_uncond_all"};
+
 }  // namespace
 
 bool asksForSomething(const ParamValue &value)
@@ -173,7 +178,10 @@ const ParamTable &ParamTable::standard()
 {
     static const ParamTable table = [] {
         ParamTable made;
-        for (ParamSpec &spec : textToImageSpecs()) made.add(std::move(spec));
+        for (ParamSpec &spec : textToImageSpecs()) {
+            spec.option = std::find(kSettings.begin(), kSettings.end(), spec.key) != kSettings.end();
+            made.add(std::move(spec));
+        }
         for (ParamSpec &spec : samplerRows()) made.add(std::move(spec));
         for (ParamSpec &spec : imageToImageRows()) made.add(std::move(spec));
         for (ParamSpec &spec : hiresFixRows()) made.add(std::move(spec));

@@ -102,7 +102,8 @@ Expected<void> ApiServer::Private::changeListener(const Json &wanted)
         }
     }
     if (next.address != "localhost" && QHostAddress(QString::fromStdString(next.address)).isNull())
-        return fail(ErrorCode::InvalidArgument, "\"" + next.address.substr(0, 80) + "\" is not an IP address", "address");
+        return fail(ErrorCode::InvalidArgument, "\"" + next.address.substr(0, 80) + "\" is not an IP address",
+                    "address");
     const bool moved = next.address != place.address || next.port != place.port;
     const Listener::Place before = std::exchange(place, next);
     const bool wasListening = publicListener.isListening();
@@ -152,7 +153,8 @@ Expected<void> ApiServer::start()
         d->publishUrls();
     }
     if (d->config.listenPublic)
-        if (Expected<void> listening = d->applyListener(true); !listening && !d->config.publicIsOptional) return listening;
+        if (Expected<void> listening = d->applyListener(true); !listening && !d->config.publicIsOptional)
+            return listening;
     return {};
 }
 

@@ -109,9 +109,9 @@ Expected<void> Listener::listen(const Place &place)
     m_publicUrl = place.publicUrl;
     // What is shown and printed must be reachable: "any address" is none.
     const bool any4 = address == QHostAddress::Any || address == QHostAddress::AnyIPv4;
-    m_address = bracketed(any4                                 ? QHostAddress(QHostAddress::LocalHost)
+    m_address = bracketed(any4                               ? QHostAddress(QHostAddress::LocalHost)
                           : address == QHostAddress::AnyIPv6 ? QHostAddress(QHostAddress::LocalHostIPv6)
-                                                               : address);
+                                                             : address);
     return {};
 }
 

@@ -74,9 +74,9 @@ Expected<void> checkNames(const SubmissionOptions &options)
     return {};
 }
 
-/// The body as the parser gets it: A1111's settings for this one request count as fields where an option has their
-/// name, and its mask_blur is both directions.
-Json withOverrides(const Json &body, const ParamTable &rows, bool asWebui)
+/// The body as the parser gets it: A1111's settings, of this one request or stored ones, count as fields where an
+/// option has their name, and its mask_blur is both directions.
+Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
 {
     Json fields = body;
     if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
@@ -85,7 +85,9 @@ Json withOverrides(const Json &body, const ParamTable &rows, bool asWebui)
             const ParamSpec *spec = rows.find(key);
             if (spec && spec->option && !fields.contains(key)) fields[key] = value;
         }
-    if (const auto blur = body.find("mask_blur"); asWebui && blur != body.end() && blur->is_number())
+    for (const auto &[key, value] : options.settings.items())
+        if (rows.find(key) && !fields.contains(key)) fields[key] = value;
+    if (const auto blur = body.find("mask_blur"); options.modelOptional && blur != body.end() && blur->is_number())
         for (const char *key : {"mask_blur_x", "mask_blur_y"})
             fields.erase(key);
     return fields;
@@ -133,7 +135,7 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     const ParamTable rows = table.only(options.kind);
     Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
     if (!pictures) return Unexpected{pictures.error()};
-    Json fields = withOverrides(body, rows, options.modelOptional);
+    Json fields = withOverrides(body, rows, options);
     task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
     Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/expected.h"
+#include "core/base/json.h"
 #include "core/control/task.h"
 #include "core/params/param_table.h"
 #include "core/server/request_pictures.h"
@@ -23,6 +24,7 @@ struct SubmissionOptions {
     bool modelOptional = false;             ///< A1111: override_settings or the options may name it
     std::filesystem::path stylesFile = {};  ///< styles.csv
     std::string fallbackModel = {};         ///< the checkpoint of A1111's options
+    Json settings = Json::object();         ///< A1111's options that are rows, for fields that the body leaves out
     StoredPictures stored = {};             ///< those that the body names
 };
 

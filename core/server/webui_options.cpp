@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/models/model_library.h"
+#include "core/params/param_values.h"
 
 #include <QFile>
 #include <QSaveFile>
@@ -11,23 +12,28 @@ namespace {
 
 constexpr std::size_t kMaxStored = 256 * 1024;
 
+/// A1111's name of a row that is an option.
+std::string optionName(const std::string &row)
+{
+    return row == "clip_skip" ? "CLIP_stop_at_last_layers" : row;
+}
+
 /// What the engine really does; a client may set others, which are kept and change nothing.
 Json defaults()
 {
-    return {{"sd_model_checkpoint", ""},
-            {"sd_checkpoint_hash", ""},
-            {"sd_vae", "Automatic"},
-            {"CLIP_stop_at_last_layers", 1},
-            {"samples_format", "png"},
-            {"send_seed", true},
-            {"send_size", true},
-            {"enable_pnginfo", true},
-            {"randn_source", "CPU"},
-            {"eta_noise_seed_delta", 0},
-            {"live_previews_enable", true},
-            {"show_progress_every_n_steps", 1},
-            {"return_grid", false},
-            {"do_not_add_watermark", true}};
+    Json options{{"sd_model_checkpoint", ""},
+                 {"sd_checkpoint_hash", ""},
+                 {"samples_format", "png"},
+                 {"send_seed", true},
+                 {"send_size", true},
+                 {"enable_pnginfo", true},
+                 {"live_previews_enable", true},
+                 {"show_progress_every_n_steps", 1},
+                 {"return_grid", false},
+                 {"do_not_add_watermark", true}};
+    for (const ParamSpec &spec : ParamTable::standard().specs())
+        if (spec.option) options[optionName(spec.key)] = toJson(spec.defaultValue);
+    return options;
 }
 
 /// What a client cannot set: known from the model, or read by SillyTavern as "this is Forge".
@@ -87,6 +93,17 @@ Expected<void> WebuiOptions::change(const Json &values)
         return fail(ErrorCode::Internal, "the options cannot be stored: " + file.errorString().toStdString());
     m_values = std::move(changed);
     return {};
+}
+
+Json WebuiOptions::settings() const
+{
+    Json settings = Json::object();
+    for (const ParamSpec &spec : ParamTable::standard().specs()) {
+        if (!spec.option) continue;
+        const auto stored = m_values.find(optionName(spec.key));
+        if (stored != m_values.end() && valueFromJson(spec, *stored)) settings[spec.key] = *stored;
+    }
+    return settings;
 }
 
 std::string WebuiOptions::checkpoint() const

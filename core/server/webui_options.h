@@ -26,6 +26,9 @@ public:
     /// (not stored).
     Expected<void> change(const Json &values);
 
+    /// The stored ones that are rows of the parameter table, by the rows' names; what a row would refuse is left out.
+    Json settings() const;
+
     /// The checkpoint for requests that name none: the option's, else the first of the library; empty when there is
     /// none.
     std::string checkpoint() const;

@@ -24,6 +24,18 @@ void addConcat(sampling::Words &words, const torch::Tensor &concat)
     }
 }
 
+/// A part with the picture and without the wanted words, so that with neither as the other side
+/// neither + words * (both - picture) + image * (picture - neither) comes of the parts' weights.
+void addPictureAlone(sampling::Guidance &guidance, double imageScale)
+{
+    if (guidance.scale == 0) return;
+    auto &wanted = guidance.wanted.pictures, &unwanted = guidance.unwanted.pictures;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const sampling::Words::Part &plain = unwanted[std::min(i, unwanted.size() - 1)].front();
+        wanted[i].push_back({imageScale / guidance.scale - 1, plain.at});
+    }
+}
+
 }  // namespace
 
 sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
@@ -84,9 +96,12 @@ sampling::GuidedModel SamplingPass::makeModel(sampling::Guidance guidance) const
                                                   const sampling::Conditioning &told) {
         return m_checkpoint.predict(x, timesteps, told);
     };
-    if (m_concat.defined())
-        for (sampling::Words *words : {&guidance.wanted, &guidance.unwanted})
-            addConcat(*words, m_concat);
+    if (m_concat.defined()) {
+        const bool edits = m_checkpoint.config.imageInput == ImageInput::Edit && m_imageScale != 1;
+        if (edits) addPictureAlone(guidance, m_imageScale);
+        addConcat(guidance.wanted, m_concat);
+        addConcat(guidance.unwanted, edits ? torch::zeros_like(m_concat) : m_concat);
+    }
     return {network, m_levels, m_checkpoint.config.prediction, std::move(guidance), m_checkpoint.dtype};
 }
 

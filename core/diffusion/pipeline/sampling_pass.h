@@ -44,6 +44,10 @@ public:
     /// What an inpainting or edit network reads beside the latents: [1 or B, C', h, w], or undefined.
     void setConcat(torch::Tensor concat) { m_concat = std::move(concat); }
 
+    /// How strongly an edit network keeps to the picture (image_cfg_scale); 1: only the words are guided.
+    /// Source  Brooks et al. 2022, arXiv:2211.09800, equation 3.
+    void setImageScale(double scale) { m_imageScale = scale; }
+
     /// From this share of the levels on another network takes over, with guidance of its own.
     void setRefiner(Checkpoint &refiner, double switchAt);
 
@@ -65,6 +69,7 @@ private:
     sampling::DiscreteSchedule m_levels;
     sampling::SamplingPlan m_plan;
     torch::Tensor m_concat;
+    double m_imageScale = 1;
     Checkpoint *m_refiner = nullptr;
     std::optional<sampling::DiscreteSchedule> m_refinerLevels;
     double m_switchAt = 1;

@@ -151,6 +151,7 @@ void Task::begin(const PreparedStart &start)
     if (!m_start.concat.defined())
         m_start.concat = emptyConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
     m_first->setConcat(m_start.concat);
+    if (m_request.start.used()) m_first->setImageScale(m_request.start.imageScale);
     if (!m_hires) return;
     const HiresSize &size = m_request.hires.size;
     m_hires->setConcat(emptyConcat(m_hires->checkpoint(), size.width / factor, size.height / factor));

@@ -147,7 +147,10 @@ void submitGeneration(const RouteContext &context, const http::HttpRequest &requ
     options.strict = http::lowerCase(request.head.field("strict").value_or("")) == "true";
     options.modelOptional = webui;
     options.stylesFile = context.stylesFile;
-    if (webui) options.fallbackModel = context.options.checkpoint();
+    if (webui) {
+        options.fallbackModel = context.options.checkpoint();
+        options.settings = context.options.settings();
+    }
     if (request.head.field("taskid") && options.taskId.empty())
         return reply.fail({ErrorCode::InvalidArgument, "taskId must not be empty", "taskId"});
     Expected<Json> body = jsonBody(request);

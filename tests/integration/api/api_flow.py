@@ -200,6 +200,16 @@ def test_a1111_options():
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "beta"}).status == 200
     assert server.get("/sdapi/v1/options").json()["sd_model_checkpoint"].startswith("sub/beta.safetensors")
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "gone"}).status == 422
+    # Stored settings are those of A1111's requests, unless the request has its own; a value that no row takes changes nothing.
+    body = {"prompt": "x", "steps": 1, "width": 64, "height": 64}
+    assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 2, "randn_source": "NV", "s_churn": "no number"}).status == 200
+    used = server.post("/sdapi/v1/txt2img", body).json()["parameters"]
+    assert (used["clip_skip"], used["randn_source"], used["s_churn"]) == (2, "NV", 0.0), used
+    own = server.post("/sdapi/v1/txt2img", {**body, "override_settings": {"CLIP_stop_at_last_layers": 3, "randn_source": "CPU"}}).json()["parameters"]
+    assert (own["clip_skip"], own["randn_source"]) == (3, "CPU"), own
+    native = server.post("/txt2img", {**body, "stable_diffusion_model": "alpha"}).json()
+    assert server.get(f"/tasks/{native['taskId']}/result").json()["parameters"]["clip_skip"] == 1, native
+    assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "s_churn": 0}).status == 200
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "alpha"}).status == 200
 
 

@@ -84,7 +84,8 @@ def test_a1111():
                                                 "override_settings": {"mask": str(stored), "steps": 1}}).json()["parameters"]
     assert sneaked["mask"] in (None, "") and sneaked["steps"] == WEBUI["steps"], sneaked
     blurred = server.post("/img2img", {**BODY, "mask": MASK, "mask_blur": 4, "mask_blur_x": 9}).json()
-    assert blurred["parameters"]["mask_blur_x"] == 9, blurred["parameters"]
+    used = server.get(f"/tasks/{blurred['taskId']}/result").json()["parameters"]
+    assert (used["mask_blur"], used["mask_blur_x"]) == (4, 9), used
 
 
 def test_stored_pictures_by_name():

@@ -1,6 +1,7 @@
 // The families beyond Stable Diffusion 1 against diffusers and transformers (tests/parity/make_families.py made the
 // data): their networks, whole pictures of two of them, and what is told from the header.
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/pipeline/sampling_pass.h"
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/vae/taesd.h"
@@ -244,6 +245,38 @@ SG_CASE(unetsThatSeePictures)
         CHECK(unet->config().inChannels == channels);
         checkParity(name, *unet, [&] { return unetError(unet, io); });
     }
+}
+
+// Brooks et al. 2022, arXiv:2211.09800, equation 3, written out over the network, which the case above compares.
+SG_CASE(pictureGuidanceOfEditing)
+{
+    Checkpoint model;
+    model.unet = bareUnet(kData + "/edit.safetensors");
+    model.config.imageInput = ImageInput::Edit;
+    model.config.unet = model.unet->config();
+    const torch::Tensor x = torch::randn({1, 4, 8, 8}) * 3, picture = torch::randn({1, 4, 8, 8});
+    const std::int64_t width = model.config.unet.contextDim;
+    const torch::Tensor wanted = torch::randn({1, 77, width}), unwanted = torch::randn({1, 77, width});
+    const double words = 5, image = 1.7;
+    const auto levels = model.levels();
+    SamplingPass pass(model, {.sampler = "Euler", .schedule = "uniform", .steps = 1});
+    pass.setConcat(picture);
+    const auto drawn = [&](double imageScale) {
+        pass.setImageScale(imageScale);
+        const sampling::Guidance guidance{sampling::Conditioning{wanted, {}, {}},
+                                          sampling::Conditioning{unwanted, {}, {}}, words};
+        return pass.run(guidance, {}, x / levels.sigmaMax(), {}, {});
+    };
+    const float sigma = levels.sigmaMax();
+    const auto said = [&](const torch::Tensor &context, const torch::Tensor &seen) {
+        return model.predict(x / std::sqrt(sigma * sigma + 1), torch::full({1}, levels.sigmaToT(sigma)),
+                             {context, {}, seen});
+    };
+    const torch::Tensor neither = said(unwanted, torch::zeros_like(picture)), one = said(unwanted, picture),
+                        both = said(wanted, picture);
+    CHECK(relativeError(drawn(image), x - sigma * (neither + words * (both - one) + image * (one - neither))) < 1e-5);
+    CHECK(relativeError(drawn(1), x - sigma * (one + words * (both - one))) < 1e-5);
+    CHECK(relativeError(drawn(image), drawn(1)) > 1e-2);
 }
 
 SG_CASE(taesd)
