@@ -1,6 +1,6 @@
 #include "core/diffusion/adapters/embedding_set.h"
 
-#include "core/base/error.h"
+#include "core/base/or_throw.h"
 #include "core/diffusion/adapters/adapter_file.h"
 
 #include <algorithm>
@@ -8,13 +8,6 @@
 
 namespace sg::adapters {
 namespace {
-
-FileIdentity identityOf(const std::string &path)
-{
-    const Expected<FileIdentity> identity = fileIdentity(path);
-    if (!identity) throw Failure{identity.error()};
-    return *identity;
-}
 
 // The keys of the vectors, for SDXL the first text encoder's and the second's; of other files the only one.
 std::vector<std::string> vectorKeys(const TensorIndex &index)
@@ -41,7 +34,7 @@ std::vector<std::string> EmbeddingSet::use(const std::vector<WantedEmbedding> &w
 {
     std::vector<FileIdentity> identities;
     for (const WantedEmbedding &one : wanted)
-        identities.push_back(identityOf(one.path));
+        identities.push_back(orThrow(fileIdentity(one.path)));
     const bool same = wanted == m_wanted && widths == m_widths && identities == m_identities;
     if (changed) *changed = !same;
     if (same) return m_warnings;
