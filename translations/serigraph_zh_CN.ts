@@ -887,6 +887,21 @@
         <source>The picture is the start of image to image</source>
         <translation>此图片已成为图生图的起始图片</translation>
     </message>
+    <message>
+        <source>The model %1 is missing.</source>
+        <translation>缺少模型 %1。</translation>
+    </message>
+</context>
+<context>
+    <name>sg::ui::GenerationQueue</name>
+    <message>
+        <source>The server does not know the task any more. It may have been started with another data folder.</source>
+        <translation>服务器已不认识这个任务。它可能以另一个数据文件夹重新启动了。</translation>
+    </message>
+    <message>
+        <source>The server does not tell this window of the task any more (%1).</source>
+        <translation>服务器不再告诉本窗口这个任务的情况（%1）。</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::LogModel</name>
@@ -1121,6 +1136,14 @@
     <message>
         <source>No model yet</source>
         <translation>还没有模型</translation>
+    </message>
+    <message>
+        <source>%1 (missing)</source>
+        <translation>%1（缺少）</translation>
+    </message>
+    <message>
+        <source>%1 is not in the model folders now. It is used again when it is back.</source>
+        <translation>%1 现在不在模型文件夹里。它回来后会再次使用。</translation>
     </message>
 </context>
 <context>

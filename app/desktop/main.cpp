@@ -66,7 +66,20 @@ bool haveDisplay()
     return false;
 }
 
-sg::ServicesConfig servicesConfig(const Options &options)
+/// As the Server page was left, or as on the first start: on, so that README's curl works.
+void takeListener(const sg::ui::UiSettings &settings, sg::ServicesConfig &config)
+{
+    const auto held = [&](const QString &key, const QVariant &otherwise) {
+        const QVariant value = settings.value(u"server/"_s + key);
+        return value.isValid() ? value : otherwise;
+    };
+    config.listenPublic = held(u"listening"_s, true).toBool();
+    config.address = held(u"address"_s, QString::fromStdString(config.address)).toString().toStdString();
+    const int port = held(u"port"_s, int{kUsualPort}).toInt();
+    config.port = port >= 0 && port <= 65535 ? static_cast<std::uint16_t>(port) : kUsualPort;
+}
+
+sg::ServicesConfig servicesConfig(const Options &options, const sg::ui::UiSettings &settings)
 {
     sg::ServicesConfig config;
     config.dataDir = options.dataDir.toStdString();
@@ -75,10 +88,9 @@ sg::ServicesConfig servicesConfig(const Options &options)
         config.modelFolders.push_back(QDir(folder).absolutePath().toStdString());
     config.engineProgram = sg::engineProgram();
     if (options.nullEngine) config.engineArguments = {"--null"};
-    config.listenPublic = true;
+    takeListener(settings, config);
     config.publicIsOptional = true;  // another program may hold the port; the Server page says so
-    config.port = kUsualPort;
-    config.allowRemote = true;  // the Server page asks before it listens to the outside
+    config.allowRemote = true;       // the Server page asks before it listens to the outside
     return config;
 }
 
@@ -91,10 +103,9 @@ void screenshotAndQuit(sg::ui::MainWindow &window, const QString &file)
     });
 }
 
-int runWindow(QApplication &application, const Options &options, const QUrl &url, const QString &token,
-              sg::desktop::SingleInstance &instance)
+int runWindow(QApplication &application, const Options &options, sg::ui::UiSettings &settings, const QUrl &url,
+              const QString &token, sg::desktop::SingleInstance &instance)
 {
-    sg::ui::UiSettings settings(options.dataDir + u"/desktop.ini"_s);
     sg::ui::Theme theme;
     theme.choose(sg::ui::Theme::fromName(settings.value(u"window/theme"_s).toString()));
     sg::ui::ApiClient client(url, token);
@@ -127,10 +138,11 @@ int main(int argc, char **argv)
     QDir().mkpath(options.dataDir);
     closeOnSignals(application);
     sg::desktop::SingleInstance instance(options.dataDir);
+    sg::ui::UiSettings settings(options.dataDir + u"/desktop.ini"_s);
     if (!options.connectTo.isEmpty())
-        return runWindow(application, options, QUrl(options.connectTo), options.token, instance);
+        return runWindow(application, options, settings, QUrl(options.connectTo), options.token, instance);
     if (instance.raiseOther()) return 0;
-    sg::Services services(servicesConfig(options));
+    sg::Services services(servicesConfig(options, settings));
     if (const sg::Expected<void> started = services.start(); !started) {
         std::fprintf(stderr, "serigraph: %s\n", started.error().message.c_str());
         // From a menu nobody sees stderr.
@@ -140,7 +152,7 @@ int main(int argc, char **argv)
         return kNoServices;
     }
     instance.listen();
-    const int code = runWindow(application, options, QUrl(QString::fromStdString(services.privateUrl())),
+    const int code = runWindow(application, options, settings, QUrl(QString::fromStdString(services.privateUrl())),
                                QString::fromStdString(services.privateToken()), instance);
     services.stop();
     return code;

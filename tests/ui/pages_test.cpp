@@ -22,6 +22,7 @@
 #include <QNetworkReply>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QSettings>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTcpServer>
@@ -183,6 +184,12 @@ void PagesTest::serverIsSwitchedAndAnswersOthers()
     reply = other.get(QNetworkRequest(url));
     QTRY_VERIFY_WITH_TIMEOUT(reply->isFinished(), kPatience);
     QVERIFY(reply->error() != QNetworkReply::NoError);
+    // What the next start of the program begins with.
+    m_desktop.closeWindow();
+    const QSettings remembered(m_desktop.dataDir() + u"/desktop.ini"_s, QSettings::IniFormat);
+    QCOMPARE(remembered.value(u"server/listening"_s), QVariant(u"false"_s));
+    QCOMPARE(remembered.value(u"server/address"_s).toString(), u"127.0.0.1"_s);
+    QVERIFY(remembered.contains(u"server/port"_s));
 }
 
 void PagesTest::aTakenPortIsSaid()

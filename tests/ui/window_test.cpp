@@ -17,6 +17,7 @@
 #include <QGuiApplication>
 #include <QLabel>
 #include <QMimeData>
+#include <QProgressBar>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSpinBox>
@@ -46,6 +47,8 @@ private Q_SLOTS:
     void progressIsShown();
     void errorNamesItsField();
     void sizeComesFromTheModelUntilTheUserSetsIt();
+    void aModelThatIsMissingForAMomentIsKept();
+    void theProgressBarIsThereWhileSomethingRuns();
     void parametersAreRemembered();
     void aDroppedPictureBringsItsParameters();
     void zoomKeys();
@@ -202,6 +205,49 @@ void WindowTest::sizeComesFromTheModelUntilTheUserSetsIt()
     QCOMPARE(model.get<std::string>("stable_diffusion_model"), "tall");
     QCOMPARE(model.get<std::int64_t>("width"), std::int64_t{64});
     QCOMPARE(model.get<std::int64_t>("height"), std::int64_t{512});
+}
+
+void WindowTest::aModelThatIsMissingForAMomentIsKept()
+{
+    std::vector<ModelInfo> models(2);
+    models[0].type = models[1].type = u"stableDiffusion"_s;
+    models[0].name = u"disk/mine"_s;
+    models[1].name = u"starter"_s;
+    page().setModels(models);
+    page().useModel(u"disk/mine"_s);
+    auto *chooser = page().form().modelChooser();
+    auto *generate = page().findChild<QPushButton *>(u"generate"_s);
+    QVERIFY(generate->isEnabled());
+    models[0].status = u"deleted"_s;
+    page().setModels(models);
+    QCOMPARE(page().parameters().get<std::string>("stable_diffusion_model"), "disk/mine");
+    QVERIFY2(chooser->currentText().contains(u"disk/mine"_s) && chooser->currentText() != u"disk/mine"_s,
+             qPrintable(chooser->currentText()));
+    QVERIFY(!generate->isEnabled());
+    QVERIFY(page().findChild<QLabel *>(u"progressText"_s)->text().contains(u"disk/mine"_s));
+    models[0].status.clear();
+    page().setModels(models);
+    QCOMPARE(chooser->currentText(), u"disk/mine"_s);
+    QVERIFY(generate->isEnabled());
+    models.erase(models.begin());
+    page().setModels(models);
+    chooser->choose(u"starter"_s, ParamModel::By::User);
+    QVERIFY(generate->isEnabled());
+    QCOMPARE(chooser->currentText(), u"starter"_s);
+}
+
+void WindowTest::theProgressBarIsThereWhileSomethingRuns()
+{
+    auto *bar = page().findChild<QProgressBar *>();
+    QVERIFY(!bar->isVisible());
+    const int before = page().form().mapToGlobal(QPoint(0, page().form().height())).y();
+    page().parameters().set("steps", std::int64_t{100});
+    page().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(bar->isVisible() && bar->value() > 0, kPatience);
+    QCOMPARE(page().form().mapToGlobal(QPoint(0, page().form().height())).y(), before);
+    page().interrupt();
+    QTRY_VERIFY_WITH_TIMEOUT(!bar->isVisible(), kPatience);
+    page().parameters().set("steps", std::int64_t{20});
 }
 
 void WindowTest::parametersAreRemembered()

@@ -44,6 +44,7 @@ Error networkError(const QNetworkReply &reply, const QByteArray &body)
     return {ErrorCode::Unavailable, reply.errorString().toStdString(), {}};
 }
 
+/// As every path here: already percent-encoded where a name needs it.
 QString taskPath(const QString &task, const QString &what)
 {
     return u"/tasks/%1/%2"_s.arg(QString::fromLatin1(QUrl::toPercentEncoding(task)), what);
@@ -52,8 +53,10 @@ QString taskPath(const QString &task, const QString &what)
 }  // namespace
 
 ApiClient::ApiClient(QUrl base, QString token, QObject *parent)
-    : QObject(parent), m_base(std::move(base)), m_token(std::move(token))
+    : QObject(parent), m_base(base.adjusted(QUrl::RemoveQuery | QUrl::RemoveFragment | QUrl::StripTrailingSlash)),
+      m_token(std::move(token))
 {
+    if (m_base.path() == u"/"_s) m_base.setPath({});
     if (isLoopback(m_base)) m_network.setProxy(QNetworkProxy(QNetworkProxy::NoProxy));
     m_network.setAutoDeleteReplies(false);
 }
@@ -62,7 +65,8 @@ QUrl ApiClient::url(const QString &path) const
 {
     QUrl url = m_base;
     const qsizetype question = path.indexOf(u'?');
-    url.setPath(question < 0 ? path : path.left(question));
+    const QString full = m_base.path(QUrl::FullyEncoded) + (question < 0 ? path : path.left(question));
+    url.setPath(full, QUrl::TolerantMode);  // the default would encode what is encoded already
     url.setQuery(question < 0 ? QString() : path.mid(question + 1));
     return url;
 }
@@ -149,7 +153,8 @@ void ApiClient::cancel(const QString &task, QObject *context, Reply<Json> reply)
 
 void ApiClient::picture(const QString &link, QObject *context, Reply<Picture> reply)
 {
-    const QUrl target = m_base.resolved(QUrl(link));
+    // A link without a host is the server's own, below the prefix that it is reached by.
+    const QUrl target = link.startsWith(u'/') ? url(link) : m_base.resolved(QUrl(link));
     send("GET", target, nullptr, context, [context, reply = std::move(reply)](Expected<QByteArray> bytes) {
         if (!bytes) return reply(Unexpected{bytes.error()});
         inBackground(

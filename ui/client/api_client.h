@@ -25,7 +25,10 @@ public:
 
     ApiClient(QUrl base, QString token, QObject *parent = nullptr);
 
+    /// With the path prefix that it was given, without a slash at its end.
     const QUrl &base() const { return m_base; }
+    /// The address of an endpoint: "/models", "/logs?after=1"; percent-encoded where a name needs it.
+    QUrl url(const QString &path) const;
 
     void models(QObject *context, Reply<std::vector<ModelInfo>> reply);
     void parameters(QObject *context, Reply<ParamTable> reply);
@@ -50,7 +53,6 @@ public:
 private:
     using RawReply = std::function<void(Expected<QByteArray>)>;
     QNetworkRequest request(const QUrl &url) const;
-    QUrl url(const QString &path) const;
     void send(const QByteArray &method, const QUrl &url, const Json *body, QObject *context, RawReply reply);
     template <class T>
     void call(const QByteArray &method, const QString &path, const Json *body, QObject *context,

@@ -228,13 +228,39 @@ Expected<ParamTable> decodeParameters(const Json &json)
     return table;
 }
 
+namespace {
+
+/// For answers that are not the server's own: a proxy's.
+ErrorCode codeOfStatus(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return ErrorCode::Forbidden;
+    case 404:
+        return ErrorCode::NotFound;
+    case 413:
+        return ErrorCode::TooLarge;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return ErrorCode::Unavailable;
+    default:
+        return ErrorCode::Internal;
+    }
+}
+
+}  // namespace
+
 Error decodeError(const QByteArray &body, int status)
 {
     const Expected<Json> json = parseJson({body.constData(), static_cast<std::size_t>(body.size())});
     if (!json || !json->is_object() || !json->contains("message"))
-        return {ErrorCode::Internal, "the server answered with status " + std::to_string(status), {}};
+        return {codeOfStatus(status), "the server answered with status " + std::to_string(status), {}};
     Error error;
     error.code = errorFromName(text(*json, "code").toStdString());
+    if (error.code == ErrorCode::Internal) error.code = codeOfStatus(status);  // "unauthorized" is no code of ours
     error.message = text(*json, "message").toStdString();
     error.subject = text(*json, "field").toStdString();
     return error;

@@ -79,7 +79,14 @@ void TaskWatcher::streamEnded()
 void TaskWatcher::poll()
 {
     m_client.progress(m_task, this, [this](Expected<TaskProgressInfo> progress) {
-        if (m_done || !progress) return;  // a server that restarts comes back; the next poll finds the task
+        if (m_done) return;
+        if (!progress) {
+            // A server that restarts comes back, and the next poll finds the task; one that knows it no longer, or
+            // does not tell this window any more, will not change its mind.
+            if (progress.error().code == ErrorCode::NotFound || progress.error().code == ErrorCode::Forbidden)
+                lose(progress.error());
+            return;
+        }
         report(*progress);
         if (!progress->preview.isEmpty()) showPreview(progress->preview);
         if (isFinalStatus(progress->status)) finish(progress->status);
@@ -106,12 +113,22 @@ void TaskWatcher::showPreview(const QByteArray &jpeg)
         });
 }
 
-void TaskWatcher::finish(const QString &status)
+bool TaskWatcher::end()
 {
-    if (std::exchange(m_done, true)) return;
+    if (std::exchange(m_done, true)) return false;
     m_poll.stop();
     if (m_stream) m_stream->abort();
-    Q_EMIT finished(status);
+    return true;
+}
+
+void TaskWatcher::finish(const QString &status)
+{
+    if (end()) Q_EMIT finished(status);
+}
+
+void TaskWatcher::lose(const Error &error)
+{
+    if (end()) Q_EMIT lost(error);
 }
 
 }  // namespace sg::ui

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/error.h"
 #include "ui/client/api_types.h"
 #include "ui/client/event_reader.h"
 
@@ -29,6 +30,7 @@ Q_SIGNALS:
     void progressed(const sg::ui::TaskProgressInfo &progress);
     void previewed(const QImage &preview);
     void finished(const QString &status);  ///< succeeded, failed or cancelled; once
+    void lost(const sg::Error &error);     ///< instead of finished: the server knows nothing of the task, or says so
 
 private:
     void readStream();
@@ -37,7 +39,9 @@ private:
     void poll();
     void report(const TaskProgressInfo &progress);
     void showPreview(const QByteArray &jpeg);
+    bool end();
     void finish(const QString &status);
+    void lose(const Error &error);
 
     ApiClient &m_client;
     QString m_task;

@@ -159,7 +159,11 @@ void GeneratePage::refreshObstacle()
 {
     const ModelChooser *chooser = m_form->modelChooser();
     const bool haveModel = chooser && chooser->hasModels();
-    m_progress->setObstacle(haveModel ? QString() : m_modelsKnown ? tr("There is no model yet.") : tr("Connecting…"));
+    const QString missing = chooser ? chooser->missing() : QString();
+    m_progress->setObstacle(!missing.isEmpty() ? tr("The model %1 is missing.").arg(missing)
+                            : haveModel        ? QString()
+                            : m_modelsKnown    ? tr("There is no model yet.")
+                                               : tr("Connecting…"));
     EmptyState *empty = m_pictures->emptyState();
     if (haveModel) {
         empty->setText(tr("No picture yet"), tr("Press Generate, or Ctrl+Enter in the form."));

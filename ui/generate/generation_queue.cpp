@@ -52,15 +52,36 @@ void GenerationQueue::followNext()
     connect(m_watcher.get(), &TaskWatcher::previewed, this, &GenerationQueue::previewed);
     // Queued: the watcher must not be destroyed inside its own signal.
     connect(m_watcher.get(), &TaskWatcher::finished, this, &GenerationQueue::taskFinished, Qt::QueuedConnection);
+    connect(m_watcher.get(), &TaskWatcher::lost, this, &GenerationQueue::taskLost, Qt::QueuedConnection);
     Q_EMIT started(m_tasks.front());
     m_watcher->start();
 }
 
-void GenerationQueue::taskFinished(const QString &status)
+QString GenerationQueue::takeFollowed()
 {
-    const QString task = std::exchange(m_tasks.front(), {});
+    QString task = std::move(m_tasks.front());
     m_tasks.pop_front();
     m_watcher.reset();
+    return task;
+}
+
+void GenerationQueue::taskLost(const Error &error)
+{
+    const QString task = takeFollowed();
+    const QString text =
+        error.code == ErrorCode::NotFound
+            ? tr("The server does not know the task any more. It may have been started with another data folder.")
+            : tr("The server does not tell this window of the task any more (%1).")
+                  .arg(QString::fromStdString(error.message));
+    Q_EMIT failed(Error{error.code, text.toStdString(), {}});
+    Q_EMIT ended(task, u"failed"_s);
+    followNext();
+    Q_EMIT pendingChanged(pending());
+}
+
+void GenerationQueue::taskFinished(const QString &status)
+{
+    const QString task = takeFollowed();
     if (status == u"cancelled"_s) {
         Q_EMIT ended(task, status);
     } else {

@@ -44,6 +44,8 @@ Q_SIGNALS:
 private:
     void followNext();
     void taskFinished(const QString &status);
+    void taskLost(const Error &error);
+    QString takeFollowed();
     void fetchPictures(const QString &task, const QStringList &links);
 
     ApiClient &m_client;

@@ -45,7 +45,7 @@ void ModelChooser::setModels(const std::vector<ModelInfo> &models)
             addItem(model.name, model.name);
     }
     const QString chosen = QString::fromStdString(m_model.get<std::string>(m_key));
-    if (findData(chosen) < 0 && !m_models.empty()) {
+    if (findData(chosen) < 0 && !m_models.empty() && !m_model.touched(m_key)) {
         const auto starter = std::find_if(m_models.begin(), m_models.end(), [](const ModelInfo &model) {
             return model.name.section(u'/', -1) == u"starter"_s;
         });
@@ -73,12 +73,22 @@ void ModelChooser::takeNativeSize(const QString &name)
     m_model.set("height", std::int64_t{it->height}, ParamModel::By::Program);
 }
 
+QString ModelChooser::missing() const
+{
+    const QString chosen = QString::fromStdString(m_model.get<std::string>(m_key));
+    return m_models.empty() || chosen.isEmpty() || findData(chosen) >= 0 ? QString() : chosen;
+}
+
 void ModelChooser::refresh()
 {
     const QSignalBlocker quiet(this);
     const QString chosen = QString::fromStdString(m_model.get<std::string>(m_key));
     setCurrentIndex(findData(chosen));
-    if (currentIndex() < 0) setEditText(chosen);
+    const QString gone = missing();
+    if (currentIndex() < 0) setEditText(gone.isEmpty() ? chosen : tr("%1 (missing)").arg(gone));
+    lineEdit()->setToolTip(gone.isEmpty()
+                               ? QString()
+                               : tr("%1 is not in the model folders now. It is used again when it is back.").arg(gone));
 }
 
 void ModelChooser::focusOutEvent(QFocusEvent *event)

@@ -17,10 +17,12 @@ class ModelChooser final : public QComboBox {
 public:
     ModelChooser(ParamModel &model, std::string key, QWidget *parent = nullptr);
 
-    /// All models as GET /models lists them; takes the usable checkpoints. With nothing chosen yet, or a choice that is
-    /// gone, takes the starter or the first.
+    /// All models as GET /models lists them; takes the usable checkpoints. With nothing chosen by the user yet, takes
+    /// the starter or the first. The user's choice stays while it is not there: its disk may come back.
     void setModels(const std::vector<ModelInfo> &models);
     bool hasModels() const { return count() > 0; }
+    /// The name of the user's choice, when there is no such model now; otherwise empty.
+    QString missing() const;
 
     void choose(const QString &name, ParamModel::By by);
 

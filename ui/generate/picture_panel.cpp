@@ -3,7 +3,6 @@
 #include "core/base/error.h"
 #include "ui/client/background.h"
 #include "ui/generate/picture_actions.h"
-#include "ui/generate/result_list.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/icons.h"
 #include "ui/widgets/picture_view.h"
@@ -46,10 +45,10 @@ private:
 
 }  // namespace
 
-PicturePanel::PicturePanel(QWidget *parent)
+PicturePanel::PicturePanel(QWidget *parent, qint64 mostBytes)
     : QWidget(parent), m_stage(new QStackedWidget(this)), m_empty(new EmptyState(u"picture"_s, this)),
       m_view(new PictureView(this)), m_strip(new StripView([this] { dragOut(); }, this)),
-      m_results(new ResultList(this)), m_zoom(new QLabel(this))
+      m_results(new ResultList(this)), m_store(new PictureStore(this, mostBytes)), m_zoom(new QLabel(this))
 {
     auto *column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
@@ -66,6 +65,12 @@ PicturePanel::PicturePanel(QWidget *parent)
         m_zoom->setText(QLocale().toString(qRound(zoom * m_view->devicePixelRatioF() * 100)) + QLocale().percent());
     });
     connect(m_view, &PictureView::dragOutRequested, this, &PicturePanel::dragOut);
+    connect(m_results, &ResultList::left, m_store, &PictureStore::remove);
+    connect(m_store, &PictureStore::loaded, this, [this](const QString &key) {
+        if (const ResultList::Entry *entry = currentEntry(); entry && entry->key == key) showCurrent();
+    });
+    connect(m_store, &PictureStore::failed, this,
+            [this](const QString &, const Error &error) { Q_EMIT failed(error); });
     showCurrent();
 }
 
@@ -146,10 +151,15 @@ void PicturePanel::makeStrip()
     });
 }
 
+const ResultList::Entry *PicturePanel::currentEntry() const
+{
+    return m_results->at(m_strip->currentIndex());
+}
+
 const Picture *PicturePanel::current() const
 {
-    const ResultList::Entry *entry = m_results->at(m_strip->currentIndex());
-    return entry ? &entry->picture : nullptr;
+    const ResultList::Entry *entry = currentEntry();
+    return entry ? m_store->find(entry->key) : nullptr;
 }
 
 void PicturePanel::resizeEvent(QResizeEvent *event)
@@ -160,9 +170,9 @@ void PicturePanel::resizeEvent(QResizeEvent *event)
     QWidget::resizeEvent(event);
 }
 
-void PicturePanel::addPicture(const QString &task, const Picture &picture)
+void PicturePanel::addPicture(const QString &, const Picture &picture)
 {
-    m_results->add(task, picture);
+    m_results->add({m_store->add(picture), picture.thumbnail, picture.infotext});
     m_strip->show();
     m_previewing = false;
     m_strip->setCurrentIndex(m_results->index(0));
@@ -186,9 +196,12 @@ void PicturePanel::endPreview()
 
 void PicturePanel::showCurrent()
 {
+    const ResultList::Entry *entry = currentEntry();
     const Picture *picture = current();
-    m_stage->setCurrentWidget(picture ? static_cast<QWidget *>(m_view) : m_empty);
-    if (!m_previewing) m_view->setPicture(picture ? picture->image : QImage());
+    if (entry && !picture) m_store->load(entry->key);
+    m_stage->setCurrentWidget(entry ? static_cast<QWidget *>(m_view) : m_empty);
+    // Until its file has been read, the thumbnail stands for the picture.
+    if (!m_previewing) m_view->setPicture(picture ? picture->image : entry ? entry->thumbnail : QImage());
     for (QToolButton *tool : m_tools)
         tool->setEnabled(picture != nullptr);
     if (!picture) m_zoom->clear();

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "ui/client/api_types.h"
+#include "ui/generate/picture_store.h"
+#include "ui/generate/result_list.h"
 
 #include <QTemporaryDir>
 #include <QWidget>
@@ -14,19 +16,20 @@ namespace sg::ui {
 
 class EmptyState;
 class PictureView;
-class ResultList;
 
 /// The right half of the Generate page: the picture (or its preview), its actions, and the strip of this session's
 /// pictures.
 class PicturePanel final : public QWidget {
     Q_OBJECT
 public:
-    explicit PicturePanel(QWidget *parent = nullptr);
+    /// `mostBytes`: of pictures in memory, as PictureStore.
+    explicit PicturePanel(QWidget *parent = nullptr, qint64 mostBytes = PictureStore::kMostBytes);
 
     void addPicture(const QString &task, const Picture &picture);
     void showPreview(const QImage &preview);
     /// Back from a preview to the chosen picture.
     void endPreview();
+    /// The chosen picture; nothing while none is chosen, and until an older one has been read again.
     const Picture *current() const;
 
     PictureView *view() const { return m_view; }
@@ -53,6 +56,7 @@ protected:
     void resizeEvent(QResizeEvent *event) override;
 
 private:
+    const ResultList::Entry *currentEntry() const;
     void write(const Picture &picture, const QString &path);
     QWidget *makeToolbar();
     QToolButton *addTool(const QString &iconName, const QString &name, const QString &keys);
@@ -65,6 +69,7 @@ private:
     PictureView *m_view;
     QListView *m_strip;
     ResultList *m_results;
+    PictureStore *m_store;
     QLabel *m_zoom;
     QList<QToolButton *> m_tools;
     QList<QToolButton *> m_pictureTools;

@@ -43,6 +43,10 @@ ProgressPanel::ProgressPanel(QWidget *parent)
     m_interruptAll->setAccessibleName(tr("Interrupt all"));
     m_interruptAll->setToolTip(tr("Ends the picture that is drawn now and those that wait (Shift+Esc)."));
     m_bar->setTextVisible(false);
+    // Without a task it would look like a scroll bar; its place stays, so that nothing jumps.
+    QSizePolicy keepsItsPlace = m_bar->sizePolicy();
+    keepsItsPlace.setRetainSizeWhenHidden(true);
+    m_bar->setSizePolicy(keepsItsPlace);
     m_bar->setRange(0, 1000);
     m_bar->setAccessibleName(tr("Progress"));
     m_text->setProperty("role", u"muted"_s);
@@ -65,6 +69,7 @@ void ProgressPanel::setPending(int pending)
     m_pending = pending;
     m_interrupt->setEnabled(pending > 0);
     m_interruptAll->setVisible(pending > 1);
+    m_bar->setVisible(pending > 0);
     m_generate->setText(pending > 1 ? tr("Generate (%n waiting)", nullptr, pending - 1) : tr("Generate"));
     if (pending > 0) return;
     m_bar->setRange(0, 1000);

@@ -3,21 +3,25 @@
 #include <QIcon>
 #include <QPixmap>
 
+#include <utility>
+
 namespace sg::ui {
 
 namespace {
 constexpr int kMostEntries = 200;
 }
 
-void ResultList::add(const QString &task, const Picture &picture)
+void ResultList::add(Entry entry)
 {
     beginInsertRows({}, 0, 0);
-    m_entries.push_front({task, picture});
+    m_entries.push_front(std::move(entry));
     endInsertRows();
     if (m_entries.size() <= kMostEntries) return;
     beginRemoveRows({}, kMostEntries, kMostEntries);
+    const QString key = m_entries.back().key;
     m_entries.pop_back();
     endRemoveRows();
+    Q_EMIT left(key);
 }
 
 const ResultList::Entry *ResultList::at(const QModelIndex &index) const
@@ -37,11 +41,11 @@ QVariant ResultList::data(const QModelIndex &index, int role) const
     if (!entry) return {};
     switch (role) {
     case Qt::DecorationRole:
-        return QIcon(QPixmap::fromImage(entry->picture.thumbnail));
+        return QIcon(QPixmap::fromImage(entry->thumbnail));
     case Qt::ToolTipRole:
-        return entry->picture.infotext;
+        return entry->infotext;
     case Qt::AccessibleTextRole:
-        return tr("Picture %1: %2").arg(index.row() + 1).arg(entry->picture.infotext);
+        return tr("Picture %1: %2").arg(index.row() + 1).arg(entry->infotext);
     default:
         return {};
     }

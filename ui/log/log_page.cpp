@@ -6,6 +6,7 @@
 #include "ui/log/log_filter.h"
 #include "ui/log/log_model.h"
 #include "ui/widgets/icons.h"
+#include "ui/widgets/list_tools.h"
 #include "ui/widgets/message_bar.h"
 
 #include <QCheckBox>
@@ -15,7 +16,6 @@
 #include <QFileDialog>
 #include <QGuiApplication>
 #include <QHBoxLayout>
-#include <QHeaderView>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSaveFile>
@@ -53,11 +53,7 @@ QWidget *LogPage::makeTools()
     auto *row = new QHBoxLayout(bar);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(6);
-    m_search = new QLineEdit(bar);
-    m_search->setPlaceholderText(tr("Filter lines"));
-    m_search->setAccessibleName(tr("Filter lines"));
-    m_search->setClearButtonEnabled(true);
-    m_search->addAction(icon(u"search"_s), QLineEdit::LeadingPosition);
+    m_search = makeSearchField(tr("Filter lines"), tr("Filter lines"), bar);
     m_level = new QComboBox(bar);
     m_level->setAccessibleName(tr("Least level"));
     m_level->addItem(tr("Everything"), 0);
@@ -91,22 +87,7 @@ QWidget *LogPage::makeTools()
 void LogPage::makeTable()
 {
     m_table->setModel(m_filter);
-    m_table->setAccessibleName(tr("Log"));
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->setShowGrid(false);
-    m_table->setWordWrap(false);
-    m_table->setTabKeyNavigation(false);
-    m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_table->verticalHeader()->hide();
-    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-    m_table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6);
-    QHeaderView *header = m_table->horizontalHeader();
-    header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    header->setHighlightSections(false);
-    header->setStretchLastSection(true);
-    const int widths[] = {110, 90, 100};
-    for (int column = 0; column < LogModel::Message; ++column)
-        header->resizeSection(column, widths[column]);
+    setUpTable(*m_table, tr("Log"), 6, {110, 90, 100});
 }
 
 void LogPage::ask()

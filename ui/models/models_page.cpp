@@ -6,6 +6,7 @@
 #include "ui/models/models_model.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/icons.h"
+#include "ui/widgets/list_tools.h"
 #include "ui/widgets/message_bar.h"
 
 #include <QComboBox>
@@ -80,11 +81,7 @@ QWidget *ModelsPage::makeTools()
     auto *row = new QHBoxLayout(bar);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(6);
-    m_search = new QLineEdit(bar);
-    m_search->setPlaceholderText(tr("Filter by name, folder, family or hash"));
-    m_search->setAccessibleName(tr("Filter models"));
-    m_search->setClearButtonEnabled(true);
-    m_search->addAction(icon(u"search"_s), QLineEdit::LeadingPosition);
+    m_search = makeSearchField(tr("Filter by name, folder, family or hash"), tr("Filter models"), bar);
     m_types = new QComboBox(bar);
     m_types->setAccessibleName(tr("Type"));
     m_types->addItem(tr("All types"), QString());
@@ -111,27 +108,12 @@ QWidget *ModelsPage::makeTools()
 void ModelsPage::makeTable()
 {
     m_table->setModel(m_filter);
-    m_table->setAccessibleName(tr("Models"));
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(ModelsModel::Name, Qt::AscendingOrder);
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    setUpTable(*m_table, tr("Models"), 12, {230, 100, 80, 96, 70, 130, 200});
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     m_table->setAlternatingRowColors(true);
-    m_table->setShowGrid(false);
-    m_table->setWordWrap(false);
-    m_table->setTabKeyNavigation(false);
-    m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-    m_table->verticalHeader()->hide();
-    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-    m_table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 12);
-    QHeaderView *header = m_table->horizontalHeader();
-    header->setHighlightSections(false);
-    header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    header->setStretchLastSection(true);
-    const int widths[] = {230, 100, 80, 96, 70, 130, 200};
-    for (int column = 0; column < ModelsModel::ColumnCount; ++column)
-        header->resizeSection(column, widths[column]);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ModelsPage::refreshActions);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentChanged, this, &ModelsPage::refreshActions);
     connect(m_table, &QTableView::activated, this, &ModelsPage::use);

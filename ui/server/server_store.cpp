@@ -54,11 +54,13 @@ void ServerStore::take(const ServerState &state)
 
 void ServerStore::change(const Json &changes)
 {
-    m_client.changeServer(changes, this, [this](const Expected<ServerState> &state) {
-        if (state)
+    m_client.changeServer(changes, this, [this, changes](const Expected<ServerState> &state) {
+        if (state) {
             take(*state);
-        else
+            Q_EMIT changed(changes);
+        } else {
             Q_EMIT failed(state.error());
+        }
         Q_EMIT stateChanged(m_state);  // also when refused: the page shows what is
     });
 }

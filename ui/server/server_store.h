@@ -30,6 +30,8 @@ public:
 Q_SIGNALS:
     void stateChanged(const sg::ui::ServerState &state);
     void engineChanged();
+    /// A change that this window asked for and the server made: fields of PATCH /server.
+    void changed(const sg::Json &changes);
     void failed(const sg::Error &error);
 
 private:

@@ -84,10 +84,9 @@ void MainWindow::makeMenus()
     makeViewMenu();
     QMenu *help = menuBar()->addMenu(tr("&Help"));
     help->addAction(tr("&API of this server"), this, [this] {
-        QUrl url = m_client.base();
-        if (m_serverStore->state().listening) url = QUrl(m_serverStore->state().url);
-        url.setPath(u"/openapi.json"_s);
-        QDesktopServices::openUrl(url);
+        const bool open = m_serverStore->state().listening;
+        QDesktopServices::openUrl(open ? QUrl(m_serverStore->state().url + u"/openapi.json"_s)
+                                       : m_client.url(u"/openapi.json"_s));
     });
     help->addAction(tr("A&bout Serigraph"), this, &MainWindow::about);
 }
@@ -143,6 +142,14 @@ void MainWindow::wire()
     });
     connect(m_serverStore, &ServerStore::stateChanged, this,
             [this](const ServerState &state) { m_status->setServer(state.listening, state.url); });
+    connect(m_serverStore, &ServerStore::changed, this, [this](const Json &changes) {
+        for (const auto &[key, value] : changes.items()) {
+            const QString name = u"server/"_s + QString::fromStdString(key);
+            if (value.is_boolean()) m_settings.setValue(name, value.get<bool>());
+            if (value.is_number_integer()) m_settings.setValue(name, value.get<int>());
+            if (value.is_string()) m_settings.setValue(name, QString::fromStdString(value.get<std::string>()));
+        }
+    });
     connect(m_serverStore, &ServerStore::engineChanged, this, [this] {
         m_status->setEngine(m_serverStore->reachable(), m_serverStore->engineReady(), m_serverStore->engineReason());
     });

@@ -1,6 +1,6 @@
 #include "core/diffusion/adapters/adapter_file.h"
 
-#include "core/base/error.h"
+#include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
 #include "core/modelfile/model_file.h"
 
@@ -9,17 +9,9 @@
 
 #include <cstring>
 #include <optional>
-#include <utility>
 
 namespace sg::adapters {
 namespace {
-
-template <class Value>
-Value orThrow(Expected<Value> value)
-{
-    if (!value) throw Failure{value.error()};
-    return std::move(*value);
-}
 
 /// Beside weights an adapter may hold numbers and switches.
 std::optional<torch::ScalarType> scalarType(DType type)

@@ -1,7 +1,7 @@
 #include "core/diffusion/adapters/adapter_set.h"
 
-#include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/or_throw.h"
 #include "core/diffusion/adapters/adapter_file.h"
 
 #include <ATen/ops/equal.h>
@@ -27,13 +27,6 @@ torch::Tensor compact(const torch::Tensor &weight)
         if (at::equal(small.to(torch::kFloat32), weight)) return small;
     }
     return weight;
-}
-
-FileIdentity identityOf(const std::string &path)
-{
-    const Expected<FileIdentity> identity = fileIdentity(path);
-    if (!identity) throw Failure{identity.error()};
-    return *identity;
 }
 
 std::string listed(const std::vector<std::string> &names)
@@ -119,7 +112,7 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
 {
     std::vector<FileIdentity> identities;
     for (const WantedAdapter &one : wanted)
-        identities.push_back(identityOf(one.path));
+        identities.push_back(orThrow(fileIdentity(one.path)));
     AdapterReport report;
     if (wanted == m_wanted && identities == m_identities) {
         report.warnings = m_warnings;

@@ -1,22 +1,15 @@
 #include "core/diffusion/pipeline/checkpoint.h"
 
+#include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 
 #include <cstring>
 #include <optional>
-#include <utility>
 
 namespace sg {
 namespace {
-
-template <class Value>
-Value orThrow(Expected<Value> value)
-{
-    if (!value) throw Failure{value.error()};
-    return std::move(*value);
-}
 
 // The noise levels that some files carry along, as they were rounded there.
 std::vector<float> alphasCumprod(const TensorIndex &index, const nn::WeightSource &source)

@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/external_vae.h"
 
+#include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
@@ -8,13 +9,6 @@
 
 namespace sg {
 namespace {
-
-template <class Value>
-Value orThrow(Expected<Value> value)
-{
-    if (!value) throw Failure{value.error()};
-    return std::move(*value);
-}
 
 std::string prefixIn(const TensorIndex &index)
 {

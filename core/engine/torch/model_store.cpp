@@ -1,6 +1,7 @@
 #include "core/engine/torch/model_store.h"
 
 #include "core/base/log.h"
+#include "core/base/or_throw.h"
 
 #include <ATen/DeviceAccelerator.h>
 
@@ -29,19 +30,12 @@ double availableMemory()
     return 0;
 }
 
-FileIdentity identityOf(const std::string &path)
-{
-    const Expected<FileIdentity> identity = fileIdentity(path);
-    if (!identity) throw Failure{identity.error()};
-    return *identity;
-}
-
 }  // namespace
 
 std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
                                                       const LoadWatch &watch)
 {
-    const FileIdentity identity = identityOf(path);
+    const FileIdentity identity = orThrow(fileIdentity(path));
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
                                    [&](const auto &resident) { return resident->path == path; });
     if (held != m_residents.end() && (*held)->identity == identity) {
