@@ -96,9 +96,8 @@ torch::Tensor view(const TensorInfo &info, at::IntArrayRef shape, const std::str
     return info.strides.empty() ? whole.view(sizes) : whole.as_strided(sizes, info.strides);
 }
 
-// Whether a weight stays in its file until the layer that owns it converts it. Half of a checkpoint's bytes are
-// convolutions, which are packed when they first run: they never need memory of their own before that. The
-// autoencoder's encoder is not used by most tasks at all.
+// Whether a weight stays in its file: most layers multiply with it as it lies there, others convert it when they first
+// run, and the autoencoder's encoder is not used by most tasks at all.
 bool mayWait(const torch::Tensor &held, const WeightSource &source)
 {
     const bool half = held.scalar_type() == torch::kFloat16 || held.scalar_type() == torch::kBFloat16;

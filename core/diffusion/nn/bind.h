@@ -38,8 +38,8 @@ struct BindReport {
 };
 
 /// Gives each Leaf of `module` its weights: the tensor under `prefix` + its name. No copy where type and device are
-/// right already. Large half precision weights that are to be float32 on the CPU stay in the file until the layer
-/// first uses them; others are converted at once.
+/// right already. Large half precision weights that are to be float32 on the CPU stay in the file; their layers
+/// see to it. Others are converted at once.
 /// Errors  throws Failure: UnusableFile for missing keys (the first five are named), wrong shapes and types that are no
 ///         weights; ModelChanged when the file was cut or replaced since its header was read; Cancelled.
 void bind(torch::nn::Module &module, const std::string &prefix, const WeightSource &source, BindReport &report);

@@ -1,5 +1,7 @@
 #include "core/diffusion/nn/functions.h"
 
+#include "core/diffusion/nn/weight_product.h"
+
 #include <cmath>
 
 namespace sg::nn {
@@ -40,10 +42,17 @@ torch::Tensor imageOf(const torch::Tensor &tokens, std::int64_t height, std::int
     return tokens.view({tokens.size(0), height, width, tokens.size(2)}).permute({0, 3, 1, 2});
 }
 
+torch::Tensor linear(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias)
+{
+    if (weight_product::fits(x, weight)) return weight_product::linear(x, weight, bias);
+    return at::linear(x, weight.to(x.scalar_type()), bias);
+}
+
 void addLinear(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias)
 {
+    if (weight_product::fits(x, weight)) return weight_product::addLinear(sum, x, weight, bias);
     if (bias.defined()) sum.add_(bias);
-    sum.view({-1, sum.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight.t());
+    sum.view({-1, sum.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight.to(x.scalar_type()).t());
 }
 
 }  // namespace sg::nn

@@ -22,6 +22,9 @@ torch::Tensor tokensOf(const torch::Tensor &x);
 /// The way back: a view, channels-last.
 torch::Tensor imageOf(const torch::Tensor &tokens, std::int64_t height, std::int64_t width);
 
+/// With a weight [out, in] of any type of float; see weight_product.h.
+/// Shapes  x [..., in] -> [..., out].
+torch::Tensor linear(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias);
 /// sum += linear(x), without a tensor for the product.
 void addLinear(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias);
 

@@ -1,23 +1,13 @@
 #include "core/diffusion/nn/layers.h"
 
+#include "core/diffusion/nn/functions.h"
+#include "core/diffusion/nn/weight_product.h"
+#include "core/diffusion/nn/winograd.h"
+
 #include <array>
 #include <utility>
 
 namespace sg::nn {
-namespace {
-
-// The same values, in half the bytes where that changes none.
-torch::Tensor smallest(const torch::Tensor &values)
-{
-    for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16}) {
-        torch::Tensor shorter = values.to(type);
-        if (shorter.to(values.scalar_type()).equal(values)) return shorter;
-    }
-    return values.detach();
-}
-
-}  // namespace
-
 torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> shape)
 {
     // On the CPU and not on "meta": set_data refuses to leave a meta tensor.
@@ -51,6 +41,11 @@ torch::Tensor Leaf::lent(const torch::Tensor &parameter) const
     return waits(parameter) ? parameter.to(m_precision) : parameter;
 }
 
+const torch::Tensor &Leaf::usable(const torch::Tensor &parameter, const torch::Tensor &x) const
+{
+    return weight_product::fits(x, parameter) ? parameter : settled(parameter);
+}
+
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(declare("weight", {out, in}))
 {
     if (bias) m_bias = declare("bias", {out});
@@ -58,7 +53,7 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool bias) : m_weight(
 
 torch::Tensor LinearImpl::forward(const torch::Tensor &x) const
 {
-    return at::linear(x, settled(m_weight), m_bias);
+    return linear(x, weightFor(x), m_bias);
 }
 
 Conv2dImpl::Conv2dImpl(const Shape &shape)
@@ -67,20 +62,13 @@ Conv2dImpl::Conv2dImpl(const Shape &shape)
 {
 }
 
-bool Conv2dImpl::isFloat() const
-{
-    return !m_packed.empty() || !m_winograd.empty() || PackedConv::fits(m_weight, precision());
-}
-
 torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
 {
-    const torch::Tensor y = tryWinograd(x, bias, plus);
-    return y.defined() ? y : convolveDirect(x, bias, plus);
-}
-
-torch::Tensor Conv2dImpl::convolveDirect(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
-{
-    if (x.scalar_type() == torch::kFloat32 && isFloat()) {
+    if (m_packed.empty() && keepsSize() && winograd::fits(x, m_weight))
+        return winograd::convolve(x, m_weight, bias, plus);
+    if (m_packed.empty() && weight_product::fits(x, m_weight))
+        return weight_product::convolve(x, m_weight, bias, plus, m_shape.stride, m_shape.padding);
+    if (x.scalar_type() == torch::kFloat32 && (!m_packed.empty() || PackedConv::fits(m_weight, precision()))) {
         if (!m_packed.isFor(x)) {
             restoreWeights();
             m_packed.pack(m_weight, x, m_shape.stride, m_shape.padding);
@@ -94,29 +82,12 @@ torch::Tensor Conv2dImpl::convolveDirect(const torch::Tensor &x, const torch::Te
     return plus.defined() ? y.add_(plus) : y;
 }
 
-torch::Tensor Conv2dImpl::tryWinograd(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus,
-                                      bool doubled)
-{
-    if (m_shape.kernel != 3 || m_shape.stride != 1 || m_shape.padding != 1 || !isFloat() ||
-        !Winograd::fits(m_shape.out, x, doubled))
-        return {};
-    if (m_winograd.empty()) {
-        restoreWeights();
-        Winograd made;
-        made.pack(lent(m_weight));
-        if (m_shape.seldom) return made.forward(x, bias, plus, doubled);
-        m_winograd = made;
-        m_kept = waits(m_weight) ? m_weight.detach() : smallest(m_weight);
-        m_weight.set_data(torch::empty({0}));
-    }
-    return m_winograd.forward(x, bias, plus, doubled);
-}
-
 torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width)
 {
-    TORCH_CHECK(m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1);
+    TORCH_CHECK(keepsSize());
     if (height != 2 * x.size(2) || width != 2 * x.size(3)) return forward(at::upsample_nearest2d(x, {height, width}));
-    if (const torch::Tensor y = tryWinograd(x, m_bias, {}, /*doubled=*/true); y.defined()) return y;
+    if (m_packed.empty() && winograd::fits(x, m_weight, /*doubled=*/true))
+        return winograd::convolve(x, m_weight, m_bias, {}, /*doubled=*/true);
     if (!m_doubled.defined()) {
         restoreWeights();
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
@@ -134,16 +105,13 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
 void Conv2dImpl::restoreWeights()
 {
     if (!m_packed.empty()) m_weight.set_data(m_kept.defined() ? m_kept : m_packed.unpacked());
-    if (!m_winograd.empty()) m_weight.set_data(waits(m_kept) ? m_kept : m_kept.to(torch::kFloat32));
     m_packed.clear();
-    m_winograd.clear();
     m_kept.reset();
 }
 
 void Conv2dImpl::weightsChanged()
 {
     m_packed.clear();
-    m_winograd.clear();
     m_kept.reset();
     m_doubled.reset();
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "core/diffusion/nn/packed_conv.h"
-#include "core/diffusion/nn/winograd.h"
 
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
@@ -15,7 +14,7 @@
 namespace sg::nn {
 
 /// A layer that owns weights. It begins with empty tensors and the shapes they must get; bind() fills them in.
-/// A large weight of another type than precision() may lie in its mapped file until it is first used.
+/// A large weight of another type than precision() may lie in its mapped file until something has to convert it.
 class Leaf : public torch::nn::Module {
 public:
     struct Declared {
@@ -36,6 +35,8 @@ protected:
     bool waits(const torch::Tensor &parameter) const;                    ///< still as it lies in the file
     const torch::Tensor &settled(const torch::Tensor &parameter) const;  ///< in precision() from now on
     torch::Tensor lent(const torch::Tensor &parameter) const;            ///< in precision() for one use
+    /// For linear() and addLinear() of x: as it lies in the file where they can work with that, otherwise settled.
+    const torch::Tensor &usable(const torch::Tensor &parameter, const torch::Tensor &x) const;
     virtual void restoreWeights() {}
     virtual void weightsChanged() {}
 
@@ -49,7 +50,8 @@ class LinearImpl final : public Leaf {
 public:
     LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
     torch::Tensor forward(const torch::Tensor &x) const;
-    const torch::Tensor &weight() const { return settled(m_weight); }
+    /// For linear() and addLinear() of x, whole or in parts.
+    const torch::Tensor &weightFor(const torch::Tensor &x) const { return usable(m_weight, x); }
     const torch::Tensor &bias() const { return m_bias; }
 
 private:
@@ -62,7 +64,6 @@ class Conv2dImpl final : public Leaf {
 public:
     struct Shape {
         std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
-        bool seldom = false;  ///< runs once a picture: what its weight is turned into is not worth its memory
         bool bias = true;
     };
     explicit Conv2dImpl(const Shape &shape);
@@ -74,25 +75,24 @@ public:
     /// Of x enlarged to [height, width], at most twice its size, by repeating pixels. Kernel 3 only. Exactly twice
     /// costs less than half of what convolving the enlarged picture would.
     torch::Tensor forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width);
-    /// A 1x1 convolution's weight as a matrix [out, in].
-    torch::Tensor matrix() const { return settled(m_weight).view({m_shape.out, m_shape.in}); }
+    /// A 1x1 convolution's weight as a matrix [out, in], for linear() and addLinear() of x.
+    torch::Tensor matrixFor(const torch::Tensor &x) const
+    {
+        return usable(m_weight, x).view({m_shape.out, m_shape.in});
+    }
     const torch::Tensor &bias() const { return m_bias; }
 
 private:
     torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
-    torch::Tensor convolveDirect(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
-    /// Winograd's method, when it is the right one for x.
-    torch::Tensor tryWinograd(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus,
-                              bool doubled = false);
-    bool isFloat() const;
+    bool keepsSize() const { return m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1; }
     void restoreWeights() override;
     void weightsChanged() override;
 
     Shape m_shape;
     torch::Tensor m_weight, m_bias;
-    PackedConv m_packed;      ///< while it holds the weight, m_weight is empty
-    Winograd m_winograd;      ///< the same
-    torch::Tensor m_kept;     ///< what it was made of: in the file, or in half the bytes where that is exact
+    // For what neither Winograd's method nor weight_product.h can do:
+    PackedConv m_packed;      ///< while it holds the weight, m_weight is empty,
+    torch::Tensor m_kept;     ///< and this is what it was made of, when that lies in the file
     torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is
 };
 TORCH_MODULE(Conv2d);

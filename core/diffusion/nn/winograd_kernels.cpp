@@ -11,18 +11,25 @@ namespace sg::nn::kernels {
 namespace {
 
 constexpr double kRoot = 1.41421356237309504880;
-
-// The kernels' transform, one row a product of one direction.
-constexpr double kKernel[kWindow][3] = {{1, 0, 0},
-                                        {-2.0 / 3, -kRoot / 3, -1.0 / 3},
-                                        {-2.0 / 3, kRoot / 3, -1.0 / 3},
-                                        {1.0 / 6, kRoot / 6, 1.0 / 3},
-                                        {1.0 / 6, -kRoot / 6, 1.0 / 3},
-                                        {0, 0, 1}};
+constexpr int kTaps = 3;
 
 __m256 constant(double value)
 {
     return _mm256_set1_ps(static_cast<float>(value));
+}
+
+// One direction of the kernels' transform: three values into six, `step` apart.
+inline void widen(const __m256 *k, __m256 *to, int step)
+{
+    const __m256 third = constant(1.0 / 3), outerRoot = constant(kRoot / 3), innerRoot = constant(kRoot / 6);
+    const __m256 outer = _mm256_fnmadd_ps(constant(2.0 / 3), k[0], _mm256_mul_ps(constant(-1.0 / 3), k[2]));
+    const __m256 inner = _mm256_fmadd_ps(third, k[2], _mm256_mul_ps(constant(1.0 / 6), k[0]));
+    to[0] = k[0];
+    to[step] = _mm256_fnmadd_ps(outerRoot, k[1], outer);
+    to[2 * step] = _mm256_fmadd_ps(outerRoot, k[1], outer);
+    to[3 * step] = _mm256_fmadd_ps(innerRoot, k[1], inner);
+    to[4 * step] = _mm256_fnmadd_ps(innerRoot, k[1], inner);
+    to[5 * step] = k[2];
 }
 
 // One direction of the input's transform: six values, `step` apart, in place.
@@ -55,27 +62,22 @@ inline void gather(__m256 *m, int step)
 
 }  // namespace
 
-void transformWeight(const float *weight, std::int64_t in, float *to, std::int64_t plane)
+void transformWeight(const float *panel, std::int64_t channels, float *to, std::int64_t plane)
 {
-    for (std::int64_t channel = 0; channel < in; ++channel) {
-        double kernel[3][3][kPanel], half[kWindow][3][kPanel];
-        for (int lane = 0; lane < kPanel; ++lane)
-            for (int i = 0; i < 9; ++i)
-                kernel[i / 3][i % 3][lane] = weight[(lane * in + channel) * 9 + i];
-        for (int row = 0; row < kWindow; ++row)
-            for (int column = 0; column < 3; ++column)
-                for (int lane = 0; lane < kPanel; ++lane)
-                    half[row][column][lane] = kKernel[row][0] * kernel[0][column][lane] +
-                                              kKernel[row][1] * kernel[1][column][lane] +
-                                              kKernel[row][2] * kernel[2][column][lane];
-        for (int row = 0; row < kWindow; ++row)
-            for (int column = 0; column < kWindow; ++column) {
-                float *at = to + (row * kWindow + column) * plane + channel * kPanel;
-                for (int lane = 0; lane < kPanel; ++lane)
-                    at[lane] = static_cast<float>(kKernel[column][0] * half[row][0][lane] +
-                                                  kKernel[column][1] * half[row][1][lane] +
-                                                  kKernel[column][2] * half[row][2][lane]);
-            }
+    for (std::int64_t at = 0; at < channels * kPanel; at += kLanes) {
+        __m256 half[kProducts];
+        for (int column = 0; column < kTaps; ++column) {
+            __m256 kernel[kTaps];
+            for (int row = 0; row < kTaps; ++row)
+                kernel[row] = _mm256_loadu_ps(panel + (row * kTaps + column) * channels * kPanel + at);
+            widen(kernel, half + column, kWindow);
+        }
+        for (int row = 0; row < kWindow; ++row) {
+            __m256 done[kWindow];
+            widen(half + row * kWindow, done, 1);
+            for (int column = 0; column < kWindow; ++column)
+                _mm256_storeu_ps(to + (row * kWindow + column) * plane + at, done[column]);
+        }
     }
 }
 

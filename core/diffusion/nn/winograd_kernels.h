@@ -12,9 +12,9 @@ inline constexpr std::int64_t kTile = 4;                      ///< pixels of a t
 inline constexpr std::int64_t kWindow = kTile + 2;            ///< pixels that it sees
 inline constexpr std::int64_t kProducts = kWindow * kWindow;  ///< matrices to multiply
 
-/// Shapes  weight [kPanel, in, 3, 3], kernels of one panel of outputs; to [in, kPanel], and kProducts of those `plane`
-/// floats apart.
-void transformWeight(const float *weight, std::int64_t in, float *to, std::int64_t plane);
+/// Shapes  panel [9, channels, kPanel], kernels of one panel of outputs as packPanel() makes it; to [channels, kPanel],
+/// and kProducts of those `plane` floats apart.
+void transformWeight(const float *panel, std::int64_t channels, float *to, std::int64_t plane);
 
 /// pixels: kProducts pointers, row by row, each to `channels` floats, divisible by kLanes.
 void transformInput(const float *const *pixels, std::int64_t channels, float *to, std::int64_t plane);

@@ -25,7 +25,7 @@ public:
     void addTo(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &context)
     {
         const torch::Tensor y = nn::attention(m_toQ(x), m_toK(context), m_toV(context), m_heads);
-        nn::addLinear(sum, y, m_toOut->weight(), m_toOut->bias());
+        nn::addLinear(sum, y, m_toOut->weightFor(y), m_toOut->bias());
     }
 
 private:
@@ -50,13 +50,13 @@ public:
         const torch::Tensor value = half(x, 0);
         torch::Tensor gate = half(x, m_inner);
         at::gelu_(gate).mul_(value);
-        nn::addLinear(sum, gate, m_out->weight(), m_out->bias());
+        nn::addLinear(sum, gate, m_out->weightFor(gate), m_out->bias());
     }
 
 private:
     torch::Tensor half(const torch::Tensor &x, std::int64_t row) const
     {
-        return at::linear(x, m_proj->weight().narrow(0, row, m_inner), m_proj->bias().narrow(0, row, m_inner));
+        return nn::linear(x, m_proj->weightFor(x).narrow(0, row, m_inner), m_proj->bias().narrow(0, row, m_inner));
     }
 
     std::int64_t m_inner;
@@ -115,11 +115,12 @@ SpatialTransformerImpl::Projection SpatialTransformerImpl::projection(const std:
 
 torch::Tensor SpatialTransformerImpl::forward(torch::Tensor x, const torch::Tensor &context)
 {
-    torch::Tensor tokens = at::linear(nn::tokensOf(m_norm(x)), m_in.matrix(), m_in.bias());
+    const torch::Tensor normed = nn::tokensOf(m_norm(x));
+    torch::Tensor tokens = nn::linear(normed, m_in.matrixFor(normed), m_in.bias());
     for (const auto &block : m_blocks)
         block->apply(tokens, context);
     torch::Tensor sum = nn::tokensOf(x);
-    nn::addLinear(sum, tokens, m_out.matrix(), m_out.bias());
+    nn::addLinear(sum, tokens, m_out.matrixFor(tokens), m_out.bias());
     return nn::imageOf(sum, x.size(2), x.size(3));
 }
 

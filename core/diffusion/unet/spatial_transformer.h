@@ -34,7 +34,10 @@ private:
     struct Projection {
         nn::Conv2d conv{nullptr};
         nn::Linear linear{nullptr};
-        torch::Tensor matrix() const { return conv ? conv->matrix() : linear->weight(); }
+        torch::Tensor matrixFor(const torch::Tensor &x) const
+        {
+            return conv ? conv->matrixFor(x) : linear->weightFor(x);
+        }
         torch::Tensor bias() const { return conv ? conv->bias() : linear->bias(); }
     };
     Projection projection(const std::string &name);

@@ -99,8 +99,8 @@ torch::Tensor UNetImpl::timeEmbedding(const torch::Tensor &timesteps, const torc
     torch::Tensor rows = timesteps.reshape({-1});
     // One row where all are equal, so that each residual block can add it as a bias. Only where looking costs nothing.
     if (rows.size(0) > 1 && rows.is_cpu() && at::all(at::eq(rows, rows[0])).item<bool>()) rows = rows.narrow(0, 0, 1);
-    const torch::Tensor waves = nn::sinusoids(rows.to(m_time0->weight().device()), m_config.width);
-    torch::Tensor hidden = m_time0(waves.to(m_time0->weight().scalar_type()));
+    const torch::Tensor waves = nn::sinusoids(rows.to(m_time0->bias().device()), m_config.width);
+    torch::Tensor hidden = m_time0(waves.to(m_time0->bias().scalar_type()));
     torch::Tensor embedding = m_time2(at::silu_(hidden));
     if (m_label0) {
         TORCH_CHECK(vector.defined(), "this network needs vector conditioning");

@@ -87,10 +87,8 @@ public:
             m_levels[n].blocks = makeBlocks(slots, channels, level, level.blocks, config.normGroups);
             channels = level.channels;
             if (n > 0)
-                m_levels[n].twice =
-                    slots->put("upsample", nn::Slots())
-                        ->put("conv",
-                              nn::Conv2d(nn::Conv2dImpl::Shape{.in = channels, .out = channels, .seldom = true}));
+                m_levels[n].twice = slots->put("upsample", nn::Slots())
+                                        ->put("conv", nn::Conv2d(nn::Conv2dImpl::Shape{channels, channels}));
         }
         m_normOut = register_module("norm_out", nn::GroupNorm(config.normGroups, channels, kVaeNormEps));
         m_convOut = register_module("conv_out", nn::Conv2d(nn::Conv2dImpl::Shape{channels, config.pictureChannels}));

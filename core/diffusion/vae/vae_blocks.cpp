@@ -7,9 +7,9 @@ namespace sg {
 VaeResBlockImpl::VaeResBlockImpl(std::int64_t in, std::int64_t out, std::int64_t normGroups)
 {
     m_norm1 = register_module("norm1", nn::GroupNorm(normGroups, in, kVaeNormEps));
-    m_conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dImpl::Shape{.in = in, .out = out, .seldom = true}));
+    m_conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dImpl::Shape{in, out}));
     m_norm2 = register_module("norm2", nn::GroupNorm(normGroups, out, kVaeNormEps));
-    m_conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dImpl::Shape{.in = out, .out = out, .seldom = true}));
+    m_conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dImpl::Shape{out, out}));
     if (in != out) m_shortcut = register_module("nin_shortcut", nn::Conv2d(nn::Conv2dImpl::Shape{in, out, 1, 1, 0}));
 }
 
@@ -35,10 +35,10 @@ VaeMiddleImpl::VaeMiddleImpl(std::int64_t channels, std::int64_t normGroups)
 torch::Tensor VaeMiddleImpl::attend(torch::Tensor x)
 {
     const torch::Tensor tokens = nn::tokensOf(m_norm(x));
-    const auto project = [&](nn::Conv2d &layer) { return at::linear(tokens, layer->matrix(), layer->bias()); };
+    const auto project = [&](nn::Conv2d &layer) { return nn::linear(tokens, layer->matrixFor(tokens), layer->bias()); };
     const torch::Tensor y = nn::attention(project(m_q), project(m_k), project(m_v), /*heads=*/1);
     torch::Tensor sum = nn::tokensOf(x);
-    nn::addLinear(sum, y, m_out->matrix(), m_out->bias());
+    nn::addLinear(sum, y, m_out->matrixFor(y), m_out->bias());
     return nn::imageOf(sum, x.size(2), x.size(3));
 }
 
