@@ -27,9 +27,9 @@ public:
     torch::Tensor forward(const torch::Tensor &x)
     {
         if (m_q) return m_out(nn::attention(m_q(x), m_k(x), m_v(x), m_heads, /*causal=*/true));
-        const torch::Tensor &weight = settled(m_weight), &bias = settled(m_bias);
+        const torch::Tensor &weight = usable(m_weight, x), &bias = settled(m_bias);
         const auto third = [&](std::int64_t n) {
-            return at::linear(x, weight.narrow(0, n * m_width, m_width), bias.narrow(0, n * m_width, m_width));
+            return nn::linear(x, weight.narrow(0, n * m_width, m_width), bias.narrow(0, n * m_width, m_width));
         };
         return m_out(nn::attention(third(0), third(1), third(2), m_heads, /*causal=*/true));
     }

@@ -14,8 +14,8 @@ namespace sg::nn::winograd {
 /// Whether it can convolve x [B, in, H, W] with weight [out, in, 3, 3], and would be faster. `doubled`: as below.
 bool fits(const torch::Tensor &x, const torch::Tensor &weight, bool doubled = false);
 
-/// Shapes  x [B, in, H, W]; bias [out] or undefined; `plus`, when defined, is added and has the result's shape. With `doubled`,
-/// every pixel of x stands for 2x2. Returns [B, out, H', W'], channels-last.
+/// Shapes  x [B, in, H, W]; bias [out] or undefined; `plus`, when defined, is added and has the result's shape. With
+/// `doubled`, every pixel of x stands for 2x2. Returns [B, out, H', W'], channels-last.
 torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias,
                        const torch::Tensor &plus = {}, bool doubled = false);
 

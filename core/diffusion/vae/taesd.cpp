@@ -90,7 +90,8 @@ public:
         m_convs[1] = slots->put("2", nn::Conv2d(nn::Conv2dImpl::Shape{out, out}));
         m_convs[2] = slots->put("4", nn::Conv2d(nn::Conv2dImpl::Shape{out, out}));
         if (in != out)
-            m_skip = register_module("skip", nn::Conv2d(nn::Conv2dImpl::Shape{.in = in, .out = out, .kernel = 1, .padding = 0, .bias = false}));
+            m_skip = register_module("skip", nn::Conv2d(nn::Conv2dImpl::Shape{
+                                                 .in = in, .out = out, .kernel = 1, .padding = 0, .bias = false}));
     }
 
     torch::Tensor forward(const torch::Tensor &x)
@@ -120,7 +121,8 @@ public:
                 part.conv = register_module(name, nn::Conv2d(nn::Conv2dImpl::Shape{layer.in, layer.out}));
             else
                 part.resize = register_module(
-                    name, nn::Conv2d(nn::Conv2dImpl::Shape{.in = layer.in, .out = layer.out, .stride = decodes ? 1 : 2, .bias = false}));
+                    name, nn::Conv2d(nn::Conv2dImpl::Shape{
+                              .in = layer.in, .out = layer.out, .stride = decodes ? 1 : 2, .bias = false}));
             m_parts.push_back(std::move(part));
         }
     }
