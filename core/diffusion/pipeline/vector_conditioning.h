@@ -1,10 +1,12 @@
 #pragma once
 
+#include "core/diffusion/nn/functions.h"
 #include "core/diffusion/pipeline/checkpoint_config.h"
 
 #include <torch/types.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace sg {
 
@@ -19,7 +21,21 @@ struct PictureSizes {
 /// The pooled text with the sizes behind it; undefined where the network takes no vector.
 /// Shapes  pooled [B, P] -> [B, vectorDim], float32. `dtype` is the network's: the numbers are rounded to it first, as
 /// in A1111. Source  Podell et al. 2023, arXiv:2307.01952, section 2.2.
-torch::Tensor vectorConditioning(const CheckpointConfig &config, const torch::Tensor &pooled, const PictureSizes &sizes,
-                                 torch::ScalarType dtype);
+inline torch::Tensor vectorConditioning(const CheckpointConfig &config, const torch::Tensor &pooled,
+                                        const PictureSizes &sizes, torch::ScalarType dtype)
+{
+    if (config.sizes == SizeNumbers::None) return {};
+    std::vector<double> numbers{static_cast<double>(sizes.height), static_cast<double>(sizes.width),
+                                static_cast<double>(sizes.cropTop), static_cast<double>(sizes.cropLeft)};
+    if (config.sizes == SizeNumbers::Aesthetic) {
+        numbers.push_back(sizes.aestheticScore);
+    } else {
+        numbers.push_back(static_cast<double>(sizes.targetHeight));
+        numbers.push_back(static_cast<double>(sizes.targetWidth));
+    }
+    const torch::Tensor rounded = torch::tensor(numbers, torch::kDouble).to(dtype).to(pooled.device());
+    const torch::Tensor waves = nn::sinusoids(rounded, config.sizeDim).reshape({1, -1});
+    return torch::cat({pooled.to(torch::kFloat), waves.expand({pooled.size(0), -1})}, 1);
+}
 
 }  // namespace sg
