@@ -171,34 +171,43 @@ void Scheduler::wake()
             return;
         }
         const Expected<std::optional<ModelRecord>> model = resolveModel(*task);
-        if (model && !*model) {
-            retryIn(kModelPollMs);
-            return;
-        }
+        const Expected<std::optional<OtherModels>> others = otherModels(*task);
         if (!model)
             refuse(*task, model.error());
+        else if (!others)
+            refuse(*task, others.error());
+        else if (!*model || !*others)
+            return retryIn(kModelPollMs);
         else
-            begin(*task, **model);
+            begin(*task, **model, **others);
         if (m_retry.isActive()) return;
     }
+}
+
+/// The checkpoint of that name, nothing when it may come soon, or the reason why it cannot be used. `row`: who names
+/// it.
+Expected<std::optional<ModelRecord>> Scheduler::findCheckpoint(const std::string &name, const char *row) const
+{
+    std::optional<ModelRecord> model = m_parts.library.find(name, "stableDiffusion");
+    if (!model) {
+        model = m_parts.library.find(name);
+        if (model && model->status != "unusable") model.reset();
+    }
+    if (!model) {
+        if (m_parts.library.scanning() || nowMs() - m_startedMs < kFoldersMs) return std::optional<ModelRecord>();
+        return fail(ErrorCode::NotFound, "the model " + name + " is no longer in the model folders", row);
+    }
+    if (model->status == "unusable")
+        return fail(ErrorCode::UnusableFile, "the model " + name + " cannot be used: " + model->reason, model->path);
+    return model;
 }
 
 /// The model, nothing when it may come soon, or the reason why the task cannot run.
 Expected<std::optional<ModelRecord>> Scheduler::resolveModel(const TaskRecord &task)
 {
-    std::optional<ModelRecord> model = m_parts.library.find(task.model, "stableDiffusion");
-    if (!model) {
-        model = m_parts.library.find(task.model);
-        if (model && model->status != "unusable") model.reset();
-    }
-    if (!model) {
-        if (m_parts.library.scanning() || nowMs() - m_startedMs < kFoldersMs) return std::optional<ModelRecord>();
-        return fail(ErrorCode::NotFound, "the model " + task.model + " is no longer in the model folders",
-                    "stable_diffusion_model");
-    }
-    if (model->status == "unusable")
-        return fail(ErrorCode::UnusableFile, "the model " + task.model + " cannot be used: " + model->reason,
-                    model->path);
+    Expected<std::optional<ModelRecord>> found = findCheckpoint(task.model, "stable_diffusion_model");
+    if (!found || !*found) return found;
+    const std::optional<ModelRecord> &model = *found;
     if (!model->sha256.empty() || model->size > kHashWorthWaiting) return model;
     if (m_hashWaitFor != model->path) {
         m_hashWaitFor = model->path;
@@ -209,19 +218,19 @@ Expected<std::optional<ModelRecord>> Scheduler::resolveModel(const TaskRecord &t
     return model;
 }
 
-/// Refiner and hires fix's checkpoint, by their names in the engine's message.
-Expected<std::map<std::string, ModelRecord>> Scheduler::otherModels(const TaskRecord &task) const
+/// Refiner and hires fix's checkpoint, by their names in the engine's message; nothing when one may come soon.
+Expected<std::optional<Scheduler::OtherModels>> Scheduler::otherModels(const TaskRecord &task) const
 {
-    std::map<std::string, ModelRecord> found;
+    OtherModels found;
     for (const auto &[key, row] : {std::pair("refiner", "refiner_checkpoint"), {"hires", "hr_checkpoint_name"}}) {
         const std::string name = task.params.value(row, std::string());
         if (name.empty()) continue;
-        std::optional<ModelRecord> model = m_parts.library.find(name, "stableDiffusion");
-        if (!model)
-            return fail(ErrorCode::NotFound, "the model " + name + " is no longer in the model folders", row);
-        found.emplace(key, std::move(*model));
+        Expected<std::optional<ModelRecord>> model = findCheckpoint(name, row);
+        if (!model) return Unexpected{model.error()};
+        if (!*model) return std::optional<OtherModels>();
+        found.emplace(key, std::move(**model));
     }
-    return found;
+    return std::optional(std::move(found));
 }
 
 void Scheduler::refuse(const TaskRecord &task, const Error &error)
@@ -251,13 +260,10 @@ Expected<std::vector<AgentPicture>> Scheduler::readInputs(const TaskRecord &task
     return pictures;
 }
 
-void Scheduler::begin(const TaskRecord &task, const ModelRecord &model)
+void Scheduler::begin(const TaskRecord &task, const ModelRecord &model, const OtherModels &others)
 {
     const Expected<std::vector<AgentPicture>> pictures = readInputs(task);
     if (!pictures) return refuse(task, pictures.error());
-    const Expected<std::map<std::string, ModelRecord>> models = otherModels(task);
-    if (!models) return refuse(task, models.error());
-    const std::map<std::string, ModelRecord> &others = *models;
     Expected<TaskRecord> claimed = m_parts.queue.claim(task.id);
     if (!claimed) {
         logError("queue", "task " + task.id + " cannot be started: " + claimed.error().message);

@@ -76,8 +76,10 @@ private:
 
     Expected<std::optional<ModelRecord>> resolveModel(const TaskRecord &task);
     Expected<std::vector<AgentPicture>> readInputs(const TaskRecord &task) const;
-    Expected<std::map<std::string, ModelRecord>> otherModels(const TaskRecord &task) const;
-    void begin(const TaskRecord &task, const ModelRecord &model);
+    using OtherModels = std::map<std::string, ModelRecord>;
+    Expected<std::optional<ModelRecord>> findCheckpoint(const std::string &name, const char *row) const;
+    Expected<std::optional<OtherModels>> otherModels(const TaskRecord &task) const;
+    void begin(const TaskRecord &task, const ModelRecord &model, const OtherModels &others);
     void refuse(const TaskRecord &task, const Error &error);
     void storeImage(const Frame &frame);
     void runFinished();

@@ -15,6 +15,7 @@ namespace sg {
 namespace {
 
 constexpr std::size_t kMostValues = 4096;
+constexpr std::size_t kLongestKey = 128;  // each value is stored with the names of all levels above it
 constexpr std::int64_t kLargest = 1'000'000;
 constexpr double kLargestScale = 1000;
 
@@ -75,6 +76,8 @@ private:
     Expected<void> scalar(std::string_view text)
     {
         if (!m_open.empty() && m_open.back().wantsKey) {
+            if (text.size() > kLongestKey)
+                return refuse("has a name of more than " + std::to_string(kLongestKey) + " bytes");
             m_open.back().key = text;
             m_open.back().wantsKey = false;
             return {};

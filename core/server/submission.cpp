@@ -109,7 +109,9 @@ Expected<void> resolveOtherModels(ParamValues &values, const ModelLibrary &libra
         const ParamValue *held = values.find(key);
         if (!held) continue;
         std::string name = std::get<std::string>(*held);
-        if (name == "None" || name == kSameCheckpoint) name.clear();
+        if (name == "None" || name == "none" || name == kSameCheckpoint) name.clear();
+        // Saved bodies carry old names along; without hires fix they mean nothing.
+        if (key == std::string_view("hr_checkpoint_name") && !values.get<bool>("enable_hr")) name.clear();
         if (!name.empty()) {
             const std::optional<ModelRecord> model = library.find(name, "stableDiffusion");
             if (!model) return fail(ErrorCode::NotFound, "there is no checkpoint named \"" + name + "\"", key);

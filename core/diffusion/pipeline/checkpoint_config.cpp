@@ -88,7 +88,7 @@ void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFami
             text.reading.skip = *sidecar.penultimate ? 2 : 1;
             config.reasons.emplace_back("text encoder's layer: the .yaml beside it");
         }
-        if (text.reading.skip > 1 && text.clip.layers == place.layers - 1) {
+        if (text.reading.skip > 1 && !text.reading.pooled && text.clip.layers == place.layers - 1) {
             --text.reading.skip;
             config.reasons.push_back(text.prefix + "*: " + std::to_string(text.clip.layers) +
                                      " layers, the one that is never read is left out");

@@ -128,7 +128,7 @@ sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model,
     const auto switched = std::make_shared<bool>(false);
     const auto last = static_cast<float>(m_levels.size() - 1);
     const auto at = [this, switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
-        if (!*switched && (last - t) / (last + 1) >= m_switchAt) {
+        if (!*switched && (last - t) / (last + 1) >= static_cast<float>(m_switchAt)) {
             *switched = true;
             refiner.setCalls(model.calls());
         }

@@ -203,7 +203,9 @@ PassGuidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleS
         m_tools.useNetworks(texts, larger);
     }
     const HiresSize &size = m_request.hires.size;
-    const std::int64_t width = larger ? size.width : m_request.width, height = larger ? size.height : m_request.height;
+    // SDXL is told the size before what is too much is cut off, as A1111 tells it.
+    const std::int64_t width = larger ? size.upWidth : m_request.width;
+    const std::int64_t height = larger ? size.upHeight : m_request.height;
     const auto words = [&](const TaskModel &model) {
         return promptGuidance(model.checkpoint, model.conditioner, m_request, prompts, steps,
                               dressFor(model.checkpoint, width, height));

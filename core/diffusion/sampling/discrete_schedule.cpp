@@ -56,10 +56,12 @@ DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasC
 DiscreteSchedule DiscreteSchedule::withZeroTerminalSnr() const
 {
     const float first = std::sqrt(m_alphasCumprod.front()), last = std::sqrt(m_alphasCumprod.back());
+    // Already without a remainder, or without a slope to stretch.
+    if (!(first > last) || m_alphasCumprod.back() <= kLeastAlpha) return *this;
     std::vector<float> stretched;
     for (const float alpha : m_alphasCumprod) {
         const float root = (std::sqrt(alpha) - last) * (first / (first - last));
-        stretched.push_back(root * root);
+        stretched.push_back(std::max(root * root, kLeastAlpha));
     }
     stretched.back() = kLeastAlpha;
     return DiscreteSchedule(std::move(stretched));

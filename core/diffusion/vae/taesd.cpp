@@ -14,6 +14,7 @@ namespace sg {
 namespace {
 
 constexpr std::int64_t kMostLayers = 64;
+constexpr std::int64_t kMostSizeChanges = 6;
 constexpr double kClamp = 3;  // latents are bent into -3..3
 
 [[noreturn]] void refuse(std::string message, std::string subject)
@@ -65,6 +66,9 @@ TaesdConfig TaesdConfig::detect(const TensorIndex &index)
         if (!one) refuse("holds no tiny autoencoder", index.path());
         (one->layers.front().in == 3 ? config.encoder : config.decoder) = one;
     }
+    for (const std::optional<TaesdHalf> &one : {config.encoder, config.decoder})
+        if (one && sizeChanges(*one) > kMostSizeChanges)
+            refuse("changes the picture's size more than " + std::to_string(kMostSizeChanges) + " times", index.path());
     return config;
 }
 

@@ -59,7 +59,16 @@ Companions::Companions(ModelStore &store, ModelStore::Resident &resident, const 
 void Companions::begin()
 {
     useVae();
-    useEmbeddings();
+    for (std::string &warning : useEmbeddings())
+        m_sink.warning(std::move(warning));
+    m_store.publish();
+}
+
+void Companions::beginRefiner()
+{
+    m_resident.vae.use(*m_resident.checkpoint, std::nullopt, m_stop);
+    (void)useEmbeddings();  // what does not fit it may well fit the model before it
+    merge({});
     m_store.publish();
 }
 
@@ -71,7 +80,7 @@ void Companions::useVae()
     m_sink.fact("VAE", m_model.vae->name);
 }
 
-void Companions::useEmbeddings()
+std::vector<std::string> Companions::useEmbeddings()
 {
     std::vector<adapters::WantedEmbedding> wanted;
     for (const NamedFile &file : m_model.embeddings)
@@ -80,9 +89,9 @@ void Companions::useEmbeddings()
     for (const auto &encoder : m_resident.checkpoint->texts)
         widths.push_back(encoder->traits().width);
     bool changed = false;
-    for (std::string &warning : m_resident.conditioner.embeddings().use(wanted, widths, &changed))
-        m_sink.warning(std::move(warning));
+    std::vector<std::string> warnings = m_resident.conditioner.embeddings().use(wanted, widths, &changed);
     if (changed) m_resident.conditioner.forget();
+    return warnings;
 }
 
 void Companions::nameEmbeddings(const std::map<std::string, std::string> &embeddings)

@@ -24,13 +24,14 @@ public:
     void useLoras(const std::vector<std::string> &prompts, bool larger);
     /// For the second of two checkpoints: the infotext names the first one's LoRAs too.
     void goOnFrom(const Companions &first) { m_named = first.m_named; }
-    /// Takes back what an earlier task merged. Errors  as useLoras.
-    void withoutLoras() { merge({}); }
+    /// In the place of begin() and useLoras(), for a refiner: it never decodes, and has no LoRAs.
+    /// Errors  throws Failure as begin() and useLoras().
+    void beginRefiner();
     void nameEmbeddings(const std::map<std::string, std::string> &embeddings);
 
 private:
     void useVae();
-    void useEmbeddings();
+    std::vector<std::string> useEmbeddings();
     void nameLoras(bool larger);
     void merge(const std::vector<adapters::WantedAdapter> &wanted);
 

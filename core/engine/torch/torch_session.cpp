@@ -66,7 +66,7 @@ auto guarded(Work work) -> Expected<std::invoke_result_t<Work>>
     }
 }
 
-/// A checkpoint that a task uses, with what is beside it.
+/// A checkpoint that a task uses, with what is beside it, which is not in use before its begin().
 struct UsedModel {
     UsedModel(ModelStore &store, const std::string &path, const ModelRef &model, GenerationSink &sink,
               const std::stop_token &stop)
@@ -74,7 +74,6 @@ struct UsedModel {
               store.get(path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })),
           companions(store, *resident, model, sink, stop)
     {
-        companions.begin();
     }
     TaskModel forTask() const { return {*resident->checkpoint, resident->conditioner}; }
 
@@ -131,15 +130,23 @@ Expected<void> TorchSession::generate(const ModelRef &model, const GenerationReq
 {
     Expected<void> made = guarded([&] {
         UsedModel base(m_store, model.path, model, sink, stop);
+        base.companions.begin();
         std::optional<UsedModel> hires, refiner;
-        if (model.hires && request.hires.enabled) hires.emplace(m_store, model.hires->path, model, sink, stop);
-        if (model.refiner && request.refiner.enabled) refiner.emplace(m_store, model.refiner->path, model, sink, stop);
         TaskModels models{base.forTask()};
-        if (hires) models.hires.emplace(hires->forTask());
-        if (refiner) {
-            refiner->companions.withoutLoras();
-            models.refiner.emplace(refiner->forTask());
+        if (model.hires && request.hires.enabled) {
+            hires.emplace(m_store, model.hires->path, model, sink, stop);
+            hires->companions.begin();
+            models.hires.emplace(hires->forTask());
         }
+        if (model.refiner && request.refiner.enabled) {
+            refiner.emplace(m_store, model.refiner->path, model, sink, stop);
+            // The model itself has nobody to hand over to.
+            if (refiner->resident == (hires ? hires->resident : base.resident))
+                refiner.reset();
+            else
+                refiner->companions.beginRefiner();
+        }
+        if (refiner) models.refiner.emplace(refiner->forTask());
         const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
         FinishingSink finishing(preparation, sink);
         const TaskTools tools{

@@ -279,6 +279,8 @@ def other_checkpoints_take_over():
         # With hires fix the refiner belongs to the second pass: from its first step on it is that pass's checkpoint.
         assert refined(0, **hires)[0] == own[0][0]
         assert session.draw_all("a red star", {"steps": 4})[0][0] == first[0]
+        itself, _ = session.draw_all("a red star", {"steps": 4, "refiner_checkpoint": "starter", "refiner_switch_at": 0}, refiner=named(STARTER))
+        assert itself[0][0] == first[0][0], "a model hands over to itself"
         gone = {"name": "gone", "path": str(pathlib.Path(folder) / "gone.safetensors"), "hash": ""}
         _, error = session.draw_all("a red star", {"refiner_checkpoint": "gone"}, refiner=gone)
         assert error["type"] == "error" and error["code"] == "not_found", error

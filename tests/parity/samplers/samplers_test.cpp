@@ -208,6 +208,10 @@ SG_CASE(zero_terminal_snr)
         CHECK_NEAR(std::sqrt(static_cast<double>(zero.alphaCumprod(t))), wanted, 1e-6);
     }
     CHECK_NEAR(zero.sigmaToT(zero.sigmaMax()), 999, 1e-3);
+    // What a file may bring along: stretched already, or without a slope.
+    CHECK(zero.withZeroTerminalSnr().sigmaMax() == zero.sigmaMax());
+    const DiscreteSchedule flat(std::vector<float>{0.5f, 0.5f});
+    CHECK(flat.withZeroTerminalSnr().sigmaMax() == flat.sigmaMax());
 }
 
 SG_CASE(timestep_guidance_is_the_same_noise)

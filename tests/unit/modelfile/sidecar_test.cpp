@@ -74,6 +74,7 @@ SG_CASE(badFilesAreRefused)
     for (int i = 0; i < 5000; ++i)
         many += "k" + std::to_string(i) + ": 1\n";
     CHECK(refused(many, "more than 4096 values"));
+    CHECK(refused("? \"" + std::string(129, 'a') + "\"\n: [1, 1]", "a name of more than 128 bytes"));
     CHECK(refused("model: {params: {scale_factor: twelve}}", "scale_factor must be a number"));
     CHECK(refused("model: {params: {scale_factor: .inf}}", "scale_factor must be a number"));
     CHECK(refused("model: {params: {parameterization: x0}}", "must be eps or v"));
