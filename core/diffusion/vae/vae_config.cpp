@@ -2,6 +2,8 @@
 
 #include "core/diffusion/nn/config_value.h"
 
+#include <algorithm>
+
 namespace sg {
 namespace {
 
@@ -19,6 +21,14 @@ std::vector<VaeConfig::Level> levels(const TensorIndex &index, const std::string
         found.push_back(made);
     }
 }
+
+// Numbers for each pixel while a residual block runs: what comes in, what is between, what is added, what comes out.
+std::int64_t blockNumbers(std::int64_t in, std::int64_t out)
+{
+    return in == out ? 4 * out : std::max(in + 4 * out, 2 * in + out);
+}
+
+constexpr std::int64_t kMiddleNumbers = 8;  // for each channel and pixel while the middle's attention runs
 
 }  // namespace
 
@@ -42,6 +52,37 @@ VaeConfig VaeConfig::detect(const TensorIndex &index, const std::string &prefix,
         for (const Level &level : *side)
             nn::requireDivisible(level.channels, config.normGroups, "serigraph.vae.norm_groups");
     return config;
+}
+
+std::uint64_t VaeConfig::decodeBytes(std::int64_t height, std::int64_t width, int numberBytes) const
+{
+    std::int64_t pixels = height * width, channels = middleChannels;
+    std::int64_t most = kMiddleNumbers * channels * pixels;
+    for (std::size_t n = decoder.size(); n-- > 0;) {
+        for (std::int64_t i = 0; i < decoder[n].blocks; ++i) {
+            most = std::max(most, blockNumbers(channels, decoder[n].channels) * pixels);
+            channels = decoder[n].channels;
+        }
+        if (n == 0) break;
+        most = std::max(most, 5 * channels * pixels);  // and once enlarged
+        pixels *= 4;
+    }
+    return static_cast<std::uint64_t>(most) * static_cast<std::uint64_t>(numberBytes);
+}
+
+std::uint64_t VaeConfig::encodeBytes(std::int64_t height, std::int64_t width, int numberBytes) const
+{
+    const std::int64_t whole = height * width * factor() * factor(), given = 2 * pictureChannels * whole;
+    std::int64_t pixels = whole, channels = encoderWidth, most = 0;
+    for (std::size_t n = 0; n < encoder.size(); ++n) {
+        for (std::int64_t i = 0; i < encoder[n].blocks; ++i) {
+            most = std::max(most, blockNumbers(channels, encoder[n].channels) * pixels);
+            channels = encoder[n].channels;
+        }
+        if (n + 1 < encoder.size()) pixels /= 4;
+    }
+    most = given + std::max(most, kMiddleNumbers * channels * pixels);
+    return static_cast<std::uint64_t>(most) * static_cast<std::uint64_t>(numberBytes);
 }
 
 }  // namespace sg

@@ -8,6 +8,9 @@
 
 namespace sg {
 
+/// Buffers of the convolutions' own, all threads together.
+inline constexpr std::uint64_t kCodingOverhead = 128u << 20;
+
 /// An autoencoder as its tensors describe it, and what they do not say.
 struct VaeConfig {
     struct Level {
@@ -27,6 +30,12 @@ struct VaeConfig {
 
     /// Pixels per latent pixel, in each direction.
     std::int64_t factor() const { return std::int64_t{1} << (decoder.size() - 1); }
+
+    /// What coding one picture takes at its peak beside weights, in tensors between input and output: from shapes
+    /// alone. Convolving takes some more, which does not grow with the picture (kCodingOverhead).
+    /// Units  latent pixels; numberBytes: of one number, 4 for float32.
+    std::uint64_t decodeBytes(std::int64_t height, std::int64_t width, int numberBytes = 4) const;
+    std::uint64_t encodeBytes(std::int64_t height, std::int64_t width, int numberBytes = 4) const;
 
     /// From the tensors under `prefix` and the metadata `serigraph.vae.norm_groups`, `serigraph.latent.scale`; without
     /// the latter the scale is the family's, `latentScale`.
