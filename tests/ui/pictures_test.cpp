@@ -88,7 +88,7 @@ void PicturesTest::theOldestPictureIsShownAgain()
     PicturePanel panel(nullptr, 10 * kBytes);
     panel.show();
     for (int number = 1; number <= kShown + 5; ++number)
-        panel.addPicture(u"task"_s, picture(number));
+        panel.addPicture(picture(number));
     auto *strip = panel.findChild<QListView *>(u"strip"_s);
     QCOMPARE(strip->model()->rowCount(), kShown);
     QVERIFY(panel.current() && panel.current()->infotext.startsWith(u"picture 205"_s));

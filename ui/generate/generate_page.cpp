@@ -132,7 +132,8 @@ void GeneratePage::wireQueue()
     connect(m_queue, &GenerationQueue::started, m_progress, [this] { m_progress->setProgress({}); });
     connect(m_queue, &GenerationQueue::progressed, m_progress, &ProgressPanel::setProgress);
     connect(m_queue, &GenerationQueue::previewed, m_pictures, &PicturePanel::showPreview);
-    connect(m_queue, &GenerationQueue::pictureReady, m_pictures, &PicturePanel::addPicture);
+    connect(m_queue, &GenerationQueue::pictureReady, m_pictures,
+            [this](const QString &, const Picture &picture) { m_pictures->addPicture(picture); });
     connect(m_queue, &GenerationQueue::failed, this, &GeneratePage::showError);
     connect(m_queue, &GenerationQueue::ended, this, [this](const QString &, const QString &status) {
         m_pictures->endPreview();

@@ -170,7 +170,7 @@ void PicturePanel::resizeEvent(QResizeEvent *event)
     QWidget::resizeEvent(event);
 }
 
-void PicturePanel::addPicture(const QString &, const Picture &picture)
+void PicturePanel::addPicture(const Picture &picture)
 {
     m_results->add({m_store->add(picture), picture.thumbnail, picture.infotext});
     m_strip->show();

@@ -25,7 +25,7 @@ public:
     /// `mostBytes`: of pictures in memory, as PictureStore.
     explicit PicturePanel(QWidget *parent = nullptr, qint64 mostBytes = PictureStore::kMostBytes);
 
-    void addPicture(const QString &task, const Picture &picture);
+    void addPicture(const Picture &picture);
     void showPreview(const QImage &preview);
     /// Back from a preview to the chosen picture.
     void endPreview();

@@ -1,7 +1,5 @@
 #include "core/diffusion/nn/matrix_kernels.h"
 
-#include <algorithm>
-
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 #include <immintrin.h>

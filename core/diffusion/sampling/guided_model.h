@@ -64,8 +64,6 @@ public:
     /// How often it was asked; a run begins with 0, one that was parked with what it had reached.
     std::int64_t calls() const { return m_calls; }
     void setCalls(std::int64_t calls) const { m_calls = calls; }
-    /// The unguided half of the last call, as x0 or eps returned it; where it was left out, the wanted one.
-    const torch::Tensor &unwanted() const { return m_unwanted; }
 
 private:
     /// x0 or eps of what the network said, for the pictures from `first` on.

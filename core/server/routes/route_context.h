@@ -69,6 +69,13 @@ Json signedUrls(const RouteContext &context, const std::string &baseUrl, const T
 void submitGeneration(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
                       TaskKind kind, bool webui, std::function<void(const TaskRecord &, http::DeferredReply)> accepted);
 
+/// POST <base>/txt2img and <base>/img2img, with `tag`, the body schemas <schemas>TextToImage and <schemas>ImageToImage.
+struct GenerationRoutes {
+    std::string base, tag, schemas, answer, summaryEnd;
+    std::function<void(const http::HttpRequest &, http::DeferredReply, TaskKind)> generate;
+};
+void mountGeneration(http::Router &router, const GenerationRoutes &routes);
+
 /// Whether the header Request-Type says async. Errors  InvalidArgument for other words than sync and async.
 Expected<bool> wantsAsync(const http::HttpRequest &request);
 

@@ -137,6 +137,24 @@ struct Submission {
 
 }  // namespace
 
+void mountGeneration(http::Router &router, const GenerationRoutes &routes)
+{
+    const auto mount = [&](const std::string &path, const std::string &summary, const std::string &body,
+                           TaskKind kind) {
+        router.defer("POST", routes.base + path,
+                     {.summary = summary + routes.summaryEnd,
+                      .tag = routes.tag,
+                      .parameters = generationHeaders(),
+                      .body = schemaRef(routes.schemas + body),
+                      .answer = schemaRef(routes.answer)},
+                     [generate = routes.generate, kind](const http::HttpRequest &request, http::DeferredReply reply) {
+                         generate(request, std::move(reply), kind);
+                     });
+    };
+    mount("/txt2img", "Text to image", "TextToImage", TaskKind::TextToImage);
+    mount("/img2img", "Image to image, inpainting", "ImageToImage", TaskKind::ImageToImage);
+}
+
 void submitGeneration(const RouteContext &context, const http::HttpRequest &request, http::DeferredReply reply,
                       TaskKind kind, bool webui, Accepted accepted)
 {

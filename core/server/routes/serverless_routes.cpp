@@ -133,24 +133,11 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context)
     router.answer("GET", "/models",
                   {.summary = "The models of all folders", .tag = "serverless", .answer = schemaRef("Models")},
                   [context](const HttpRequest &) -> Expected<Reply> { return listModels(context); });
-    router.defer("POST", "/txt2img",
-                 {.summary = "Text to image",
-                  .tag = "serverless",
-                  .parameters = generationHeaders(),
-                  .body = schemaRef("TextToImage"),
-                  .answer = schemaRef("TaskReply")},
-                 [context](const HttpRequest &request, DeferredReply reply) {
-                     generate(context, request, std::move(reply), TaskKind::TextToImage);
-                 });
-    router.defer("POST", "/img2img",
-                 {.summary = "Image to image, inpainting",
-                  .tag = "serverless",
-                  .parameters = generationHeaders(),
-                  .body = schemaRef("ImageToImage"),
-                  .answer = schemaRef("TaskReply")},
-                 [context](const HttpRequest &request, DeferredReply reply) {
-                     generate(context, request, std::move(reply), TaskKind::ImageToImage);
-                 });
+    mountGeneration(router, {.tag = "serverless",
+                             .answer = "TaskReply",
+                             .generate = [context](const HttpRequest &request, DeferredReply reply, TaskKind kind) {
+                                 generate(context, request, std::move(reply), kind);
+                             }});
     router.defer(
         "GET", "/tasks",
         {.summary = "Tasks, newest first",

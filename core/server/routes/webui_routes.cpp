@@ -147,24 +147,14 @@ void mountOptions(http::Router &router, const RouteContext &context)
 
 void mountWebuiRoutes(http::Router &router, const RouteContext &context)
 {
-    router.defer("POST", "/sdapi/v1/txt2img",
-                 {.summary = "Text to image, with the pictures in the answer",
-                  .tag = "a1111",
-                  .parameters = generationHeaders(),
-                  .body = schemaRef("WebuiTextToImage"),
-                  .answer = schemaRef("WebuiImages")},
-                 [context](const HttpRequest &request, DeferredReply reply) {
-                     generate(context, request, std::move(reply), TaskKind::TextToImage);
-                 });
-    router.defer("POST", "/sdapi/v1/img2img",
-                 {.summary = "Image to image and inpainting, with the pictures in the answer",
-                  .tag = "a1111",
-                  .parameters = generationHeaders(),
-                  .body = schemaRef("WebuiImageToImage"),
-                  .answer = schemaRef("WebuiImages")},
-                 [context](const HttpRequest &request, DeferredReply reply) {
-                     generate(context, request, std::move(reply), TaskKind::ImageToImage);
-                 });
+    mountGeneration(router, {.base = "/sdapi/v1",
+                             .tag = "a1111",
+                             .schemas = "Webui",
+                             .answer = "WebuiImages",
+                             .summaryEnd = ", with the pictures in the answer",
+                             .generate = [context](const HttpRequest &request, DeferredReply reply, TaskKind kind) {
+                                 generate(context, request, std::move(reply), kind);
+                             }});
     const Json flag = {{"type", "string"}, {"enum", {"true", "false"}}};
     router.answer(
         "GET", "/sdapi/v1/progress",
