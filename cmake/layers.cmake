@@ -63,6 +63,7 @@ function(sg_add_library folder)
         set_target_properties(${name} PROPERTIES AUTOMOC ON)
         sg_reuse_qt_headers(${name} ${arg_DEPENDS} ${arg_PUBLIC_DEPENDS})
     endif()
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ${SERIGRAPH_UNITY} UNITY_BUILD_BATCH_SIZE 6)
     set_property(GLOBAL APPEND PROPERTY SG_LIBRARIES ${name})
 endfunction()
 

@@ -10,6 +10,7 @@ function(sg_add_test label name)
     target_compile_definitions(${name} PRIVATE SG_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data" SG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
         SG_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)   # each is run once: compiling it is what takes time
     _sg_resolve(targets ${arg_DEPENDS})
     target_link_libraries(${name} PRIVATE ${targets} sg_warnings)
     if(NOT arg_PLAIN)

@@ -2,6 +2,7 @@
 add_library(sg_warnings INTERFACE)
 target_compile_options(sg_warnings INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
     -Wimplicit-fallthrough -Wextra-semi
+    $<$<AND:$<BOOL:${SERIGRAPH_UNITY}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>   # takes joined files for headers
     -Wno-restrict   # false alarms on "text" + std::string: GCC bug 105651
     $<$<BOOL:${SERIGRAPH_WERROR}>:-Werror>)
 target_compile_options(sg_warnings INTERFACE -fstack-protector-strong $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)

@@ -142,7 +142,7 @@ build() {
     # Files with torch headers take up to 2 GiB each.
     jobs=$(awk -v cores="$(nproc)" '/MemAvailable/ { n = int($2 / 2097152); if (n < 1) n = 1; print (n < cores) ? n : cores }' /proc/meminfo)
     say "building ($preset, $jobs jobs)"
-    cmake --preset $preset -DSG_TEST_PYTHON="$test_python" --log-level=WARNING >/dev/null || die "cmake could not configure; see above"
+    cmake --preset $preset -DSERIGRAPH_UNITY="${SERIGRAPH_UNITY:-ON}" -DSG_TEST_PYTHON="$test_python" --log-level=WARNING >/dev/null || die "cmake could not configure; see above"
     cmake --build build -j "$jobs" || die "the build failed; see above"
 }
 

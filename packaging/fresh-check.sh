@@ -55,7 +55,7 @@ set -euo pipefail
 cd
 git clone -q /source/serigraph.git serigraph
 cd serigraph
-echo "== $(id -un): packaging/dev.sh run"
+echo "== $(date +%T) $(id -un): packaging/dev.sh run"
 packaging/dev.sh run >run.log 2>run.err &
 server=$!
 trap 'kill $server 2>/dev/null || :' EXIT
@@ -75,9 +75,9 @@ print("first picture: star.png, %d x %d" % struct.unpack(">II", head[16:24]))
 PYTHON
 kill -TERM $server
 wait $server
-echo "== $(id -un): packaging/dev.sh test"
+echo "== $(date +%T) $(id -un): packaging/dev.sh test"
 time packaging/dev.sh test
-echo "== $(id -un): second build"
+echo "== $(date +%T) $(id -un): second build"
 time packaging/dev.sh build
 SCRIPT
 }
@@ -107,7 +107,7 @@ enter() {
 
 for mode in "${modes[@]}"; do
     machine=$work/$mode
-    echo "== a new machine for $mode"
+    echo "== $(date +%T) a new machine for $mode"
     if [ "$mode" = root ]; then
         make_machine "$machine"
         (enter "$machine" root /root)
@@ -119,6 +119,6 @@ for mode in "${modes[@]}"; do
         (enter "$machine" guest /home/guest)
     fi
     leave "$machine"
-    echo "== $mode: all of it worked"
+    echo "== $(date +%T) $mode: all of it worked"
     [ -n "${SERIGRAPH_FRESH_KEEP:-}" ] || rm -rf --one-file-system "$machine"
 done

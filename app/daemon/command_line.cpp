@@ -22,11 +22,6 @@ constexpr LimitOption kLimits[] = {
     {"max-iterations", "Most repeats of a batch.", &ParamLimits::iterations, 1},
 };
 
-QString name(const char *text)
-{
-    return QString::fromLatin1(text);
-}
-
 }  // namespace
 
 void addDataOptions(QCommandLineParser &parser)

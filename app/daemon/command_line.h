@@ -9,6 +9,12 @@
 
 namespace sg::daemon {
 
+/// A text of the command line's help.
+inline QString name(const char *text)
+{
+    return QString::fromLatin1(text);
+}
+
 /// Options that several subcommands share, declared once.
 void addDataOptions(QCommandLineParser &parser);
 void addEngineOptions(QCommandLineParser &parser);

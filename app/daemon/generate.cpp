@@ -27,11 +27,6 @@
 namespace sg::daemon {
 namespace {
 
-QString name(const char *text)
-{
-    return QString::fromLatin1(text);
-}
-
 /// Option, parameter, help. Values are checked by the parameter table, as the API's are.
 struct ParamOption {
     const char *option;

@@ -16,11 +16,6 @@
 namespace sg::daemon {
 namespace {
 
-QString name(const char *text)
-{
-    return QString::fromLatin1(text);
-}
-
 void printModels(const std::vector<ModelRecord> &models, bool json)
 {
     Json list = Json::array();

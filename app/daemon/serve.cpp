@@ -21,11 +21,6 @@ constexpr int kFirstScanMs = 10'000;  ///< how long "ready" may wait for the mod
 constexpr rlim_t kFiles = 4096;
 constexpr int kDefaultPort = 7860;  // A1111's: its clients find us without settings
 
-QString name(const char *text)
-{
-    return QString::fromLatin1(text);
-}
-
 void declare(QCommandLineParser &parser)
 {
     parser.setApplicationDescription(

@@ -2,6 +2,8 @@
 
 #include "core/base/expected.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace sg {
@@ -13,6 +15,12 @@ Value orThrow(Expected<Value> value)
 {
     if (!value) throw Failure{value.error()};
     return std::move(*value);
+}
+
+/// In the same places: this file breaks a rule. `subject` is the tensor or key.
+[[noreturn]] inline void throwUnusable(std::string message, std::string_view subject)
+{
+    throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::string(subject)}};
 }
 
 }  // namespace sg

@@ -84,4 +84,12 @@ bool isUtf8(std::string_view text)
     return true;
 }
 
+std::string lowerAscii(std::string_view text)
+{
+    std::string out(text);
+    for (char &c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return out;
+}
+
 }  // namespace sg

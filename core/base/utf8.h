@@ -13,4 +13,7 @@ std::string encodeUtf8(std::u32string_view text);
 /// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool isUtf8(std::string_view text);
 
+/// With A to Z made small; other letters stay.
+std::string lowerAscii(std::string_view text);
+
 }  // namespace sg

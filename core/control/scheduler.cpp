@@ -22,11 +22,6 @@ constexpr int kFoldersMs = 10'000;
 constexpr std::uint64_t kHashWorthWaiting = 256u << 20;
 constexpr int kHashWaitMs = 5'000;
 
-std::int64_t nowMs()
-{
-    return QDateTime::currentMSecsSinceEpoch();
-}
-
 template <class T>
 T integerOf(const Json &header, const char *key, T otherwise)
 {
@@ -116,7 +111,7 @@ Scheduler::~Scheduler() = default;
 void Scheduler::start()
 {
     m_stopping = false;
-    m_startedMs = nowMs();
+    m_startedMs = QDateTime::currentMSecsSinceEpoch();
     connect(&m_parts.library, &ModelLibrary::changed, this, &Scheduler::wake, Qt::QueuedConnection);
     m_agent.start();
 }
@@ -194,7 +189,8 @@ Expected<std::optional<ModelRecord>> Scheduler::findCheckpoint(const std::string
         if (model && model->status != "unusable") model.reset();
     }
     if (!model) {
-        if (m_parts.library.scanning() || nowMs() - m_startedMs < kFoldersMs) return std::optional<ModelRecord>();
+        if (m_parts.library.scanning() || QDateTime::currentMSecsSinceEpoch() - m_startedMs < kFoldersMs)
+            return std::optional<ModelRecord>();
         return fail(ErrorCode::NotFound, "the model " + name + " is no longer in the model folders", row);
     }
     if (model->status == "unusable")
@@ -211,10 +207,10 @@ Expected<std::optional<ModelRecord>> Scheduler::resolveModel(const TaskRecord &t
     if (!model->sha256.empty() || model->size > kHashWorthWaiting) return model;
     if (m_hashWaitFor != model->path) {
         m_hashWaitFor = model->path;
-        m_hashWaitMs = nowMs();
+        m_hashWaitMs = QDateTime::currentMSecsSinceEpoch();
         m_parts.library.hashSoon(model->path);
     }
-    if (nowMs() - m_hashWaitMs < kHashWaitMs) return std::optional<ModelRecord>();
+    if (QDateTime::currentMSecsSinceEpoch() - m_hashWaitMs < kHashWaitMs) return std::optional<ModelRecord>();
     return model;
 }
 

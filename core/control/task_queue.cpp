@@ -21,11 +21,6 @@ QString text(const std::string &value)
     return QString::fromStdString(value);
 }
 
-std::int64_t nowMs()
-{
-    return QDateTime::currentMSecsSinceEpoch();
-}
-
 std::string textAt(const QSqlQuery &query, int column)
 {
     return query.value(column).toString().toStdString();
@@ -164,7 +159,7 @@ Expected<TaskQueue::Insertion> TaskQueue::insertOne(const NewTask &task, int alr
         return fail(ErrorCode::QueueFull,
                     std::to_string(alreadyWaitingOfUser) + " tasks of this user are waiting, which is the most allowed",
                     "username");
-    Insertion made{recordOf(task, m_table, nowMs()), true};
+    Insertion made{recordOf(task, m_table, QDateTime::currentMSecsSinceEpoch()), true};
     const Json notes(task.notes);
     const QVariantList values{text(task.id),
                               text(task.user),
@@ -232,8 +227,8 @@ Expected<TaskRecord> TaskQueue::refresh(const std::string &id)
 
 Expected<TaskRecord> TaskQueue::claim(const std::string &id)
 {
-    const Expected<void> moved =
-        move(id, TaskState::Waiting, TaskState::Running, "started_ms = ?", {qlonglong{nowMs()}});
+    const Expected<void> moved = move(id, TaskState::Waiting, TaskState::Running, "started_ms = ?",
+                                      {qlonglong{QDateTime::currentMSecsSinceEpoch()}});
     if (!moved) return Unexpected{moved.error()};
     return refresh(id);
 }
@@ -260,7 +255,7 @@ Expected<TaskRecord> TaskQueue::succeed(const std::string &id, const std::vector
     Expected<Transaction> transaction = Transaction::begin(m_database);
     if (!transaction) return Unexpected{transaction.error()};
     const Expected<void> moved = move(id, TaskState::Running, TaskState::Succeeded, "ended_ms = ?, notes = ?",
-                                      {qlonglong{nowMs()}, text(dumpJson(Json(notes)))});
+                                      {qlonglong{QDateTime::currentMSecsSinceEpoch()}, text(dumpJson(Json(notes)))});
     if (!moved) return Unexpected{moved.error()};
     const Expected<int> row = m_database.change(
         "INSERT INTO results (task, images) SELECT seq, ? FROM tasks WHERE id = ?", {text(dumpJson(stored)), text(id)});
@@ -272,8 +267,9 @@ Expected<TaskRecord> TaskQueue::succeed(const std::string &id, const std::vector
 Expected<TaskRecord> TaskQueue::end(const std::string &id, TaskState from, TaskState to, const Error &error,
                                     bool charged)
 {
-    const QVariantList values{qlonglong{nowMs()}, QString::fromStdString(std::string(errorName(error.code))),
-                              text(error.message), text(error.subject), charged ? 1 : 0};
+    const QVariantList values{qlonglong{QDateTime::currentMSecsSinceEpoch()},
+                              QString::fromStdString(std::string(errorName(error.code))), text(error.message),
+                              text(error.subject), charged ? 1 : 0};
     const Expected<void> moved =
         move(id, from, to,
              "ended_ms = ?, error_code = ?, error_message = ?, error_subject = ?, attempts = attempts + ?", values);

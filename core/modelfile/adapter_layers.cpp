@@ -9,12 +9,12 @@
 namespace sg {
 namespace {
 
-using Names = std::set<std::string, std::less<>>;
+using ParameterNames = std::set<std::string, std::less<>>;
 using Pair = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array kResBlock{Pair{"in_layers.0", "norm1"},          Pair{"in_layers.2", "conv1"},
-                               Pair{"emb_layers.1", "time_emb_proj"}, Pair{"out_layers.0", "norm2"},
-                               Pair{"out_layers.3", "conv2"},         Pair{"skip_connection", "conv_shortcut"}};
+constexpr std::array kResBlockLayers{Pair{"in_layers.0", "norm1"},          Pair{"in_layers.2", "conv1"},
+                                     Pair{"emb_layers.1", "time_emb_proj"}, Pair{"out_layers.0", "norm2"},
+                                     Pair{"out_layers.3", "conv2"},         Pair{"skip_connection", "conv_shortcut"}};
 constexpr std::array kOutside{Pair{"time_embed.0", "time_embedding.linear_1"},
                               Pair{"time_embed.2", "time_embedding.linear_2"},
                               Pair{"label_emb.0.0", "add_embedding.linear_1"},
@@ -35,7 +35,7 @@ std::string_view lookUp(const Table &table, std::string_view name)
     return {};
 }
 
-bool anyBeginsWith(const Names &names, const std::string &prefix)
+bool anyBeginsWith(const ParameterNames &names, const std::string &prefix)
 {
     const auto it = names.lower_bound(prefix);
     return it != names.end() && it->starts_with(prefix);
@@ -44,7 +44,7 @@ bool anyBeginsWith(const Names &names, const std::string &prefix)
 /// diffusers' names of LDM's blocks, both ending in a dot: "input_blocks.1.0." -> "down_blocks.0.resnets.0.".
 class UnetBlocks {
 public:
-    explicit UnetBlocks(const Names &names)
+    explicit UnetBlocks(const ParameterNames &names)
     {
         int level = 0, resnet = 0;
         for (int n = 1; anyBeginsWith(names, "input_blocks." + std::to_string(n) + "."); ++n) {
@@ -86,14 +86,14 @@ public:
             std::string rest = dotted.substr(ours.size());
             if (rest.empty()) return theirs.substr(0, theirs.size() - 1);
             rest.pop_back();
-            const std::string_view part = lookUp(kResBlock, rest);
+            const std::string_view part = lookUp(kResBlockLayers, rest);
             return theirs + (part.empty() ? rest : std::string(part));
         }
         return {};
     }
 
 private:
-    void addBlock(const Names &names, const std::string &block, const std::string &theirs, int resnet)
+    void addBlock(const ParameterNames &names, const std::string &block, const std::string &theirs, int resnet)
     {
         m_blocks.emplace_back(block + "0.", theirs + "resnets." + std::to_string(resnet) + ".");
         if (anyBeginsWith(names, block + "1.proj_in."))
@@ -128,8 +128,8 @@ std::string flat(std::string name)
 
 void AdapterLayers::add(AdapterNetwork network, const std::vector<std::string> &parameters)
 {
-    const Names names(parameters.begin(), parameters.end());
-    const UnetBlocks blocks(network == AdapterNetwork::Unet ? names : Names{});
+    const ParameterNames names(parameters.begin(), parameters.end());
+    const UnetBlocks blocks(network == AdapterNetwork::Unet ? names : ParameterNames{});
     for (const std::string &parameter : names) {
         if (parameter == "text_projection") {
             addTarget({network, parameter, {}, -1, true}, parameter, parameter);

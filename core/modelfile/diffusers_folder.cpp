@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/modelfile/byte_source.h"
 #include "core/modelfile/model_file.h"
+#include "core/modelfile/refusal.h"
 
 #include <algorithm>
 #include <array>
@@ -19,11 +20,6 @@ constexpr std::uint64_t kMaxConfig = 1u << 20;
 constexpr std::uint64_t kMaxShardIndex = 32u << 20;
 constexpr std::size_t kMaxShards = 256;
 constexpr std::array kParts{"unet", "vae", "text_encoder", "text_encoder_2"};
-
-Unexpected refuse(std::string rule)
-{
-    return fail(ErrorCode::UnusableFile, std::move(rule));
-}
 
 Expected<Json> readJson(const fs::path &path, std::uint64_t limit)
 {

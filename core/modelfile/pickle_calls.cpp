@@ -9,15 +9,15 @@
 namespace sg {
 namespace {
 
-constexpr std::size_t kShownName = 80;
-constexpr std::size_t kMaxRank = 16;
+constexpr std::size_t kShownText = 80;
+constexpr std::size_t kMostDimensions = 16;
 constexpr std::size_t kMaxArguments = 16;
 constexpr std::size_t kMaxScalarBytes = 16;
 
-std::string shown(std::string_view text)
+std::string printable(std::string_view text)
 {
     std::string out;
-    for (const char c : text.substr(0, kShownName))
+    for (const char c : text.substr(0, kShownText))
         out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
     return out;
 }
@@ -41,7 +41,7 @@ std::string latin1(std::string_view utf8)
 bool PickleMachine::name(std::string_view module, std::string_view name)
 {
     const PickleName *known = findPickleName(module, name);
-    if (!known) return refuse("uses the forbidden name \"" + shown(module) + "." + shown(name) + "\"");
+    if (!known) return refuse("uses the forbidden name \"" + printable(module) + "." + printable(name) + "\"");
     return push(Kind::Name, known - pickleNames().data());
 }
 
@@ -144,7 +144,7 @@ bool PickleMachine::makeSet(std::span<const Ref> arguments)
 bool PickleMachine::sizes(Ref value, const char *what, std::vector<std::int64_t> &out)
 {
     if (m_out.kind(value) != Kind::Tuple) return refuse(std::string("a tensor's ") + what + " is no tuple");
-    if (m_out.items(value).size() > kMaxRank) return refuse("a tensor has more than 16 dimensions");
+    if (m_out.items(value).size() > kMostDimensions) return refuse("a tensor has more than 16 dimensions");
     for (const Ref item : m_out.items(value)) {
         if (!isInt(item) || m_out.integer(item) < 0)
             return refuse(std::string("a tensor's ") + what + " holds something that is no whole number from 0 up");
@@ -286,7 +286,7 @@ bool PickleMachine::persistentId()
         m_out.m_storages.push_back(storage);
     } else if (const PickledStorage &first = m_out.m_storages[known->second];
                first.dtype != storage.dtype || first.elements != storage.elements) {
-        return refuse("storage \"" + shown(storage.key) + "\" is described in two ways");
+        return refuse("storage \"" + printable(storage.key) + "\" is described in two ways");
     }
     return push(Kind::Storage, known->second);
 }

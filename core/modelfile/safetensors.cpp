@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/modelfile/named_index.h"
+#include "core/modelfile/refusal.h"
 
 #include <algorithm>
 #include <array>
@@ -16,12 +17,7 @@ constexpr std::size_t kMaxTensors = 200'000;
 constexpr std::size_t kMaxRank = 16;
 constexpr std::size_t kShownName = 120;
 
-Unexpected refuse(std::string rule)
-{
-    return fail(ErrorCode::UnusableFile, std::move(rule));
-}
-
-Unexpected refuse(std::string_view tensor, std::string_view rule)
+Unexpected refuseTensor(std::string_view tensor, std::string_view rule)
 {
     return refuse("tensor \"" + std::string(tensor.substr(0, kShownName)) + "\": " + std::string(rule));
 }
@@ -40,12 +36,12 @@ Expected<TensorIndex::Metadata> readMetadata(const Json &json)
 Expected<std::vector<std::int64_t>> readShape(std::string_view name, const Json &json)
 {
     const auto it = json.find("shape");
-    if (it == json.end() || !it->is_array()) return refuse(name, "needs a shape, an array");
-    if (it->size() > kMaxRank) return refuse(name, "has more than " + std::to_string(kMaxRank) + " dimensions");
+    if (it == json.end() || !it->is_array()) return refuseTensor(name, "needs a shape, an array");
+    if (it->size() > kMaxRank) return refuseTensor(name, "has more than " + std::to_string(kMaxRank) + " dimensions");
     std::vector<std::int64_t> shape;
     for (const Json &size : *it) {
         if (!size.is_number_unsigned() || size.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
-            return refuse(name, "each dimension must be a whole number from 0 to 2^63-1");
+            return refuseTensor(name, "each dimension must be a whole number from 0 to 2^63-1");
         shape.push_back(size.get<std::int64_t>());
     }
     return shape;
@@ -58,24 +54,24 @@ Expected<std::uint64_t> neededBytes(std::string_view name, DType type, const std
     for (const std::int64_t size : shape)
         if (__builtin_mul_overflow(elements, static_cast<std::uint64_t>(size), &elements) ||
             elements > static_cast<std::uint64_t>(INT64_MAX))
-            return refuse(name, "its shape overflows 64 bits");
+            return refuseTensor(name, "its shape overflows 64 bits");
     std::uint64_t bits = 0;
     if (__builtin_mul_overflow(elements, static_cast<std::uint64_t>(dtypeBits(type)), &bits))
-        return refuse(name, "its shape and type overflow 64 bits");
-    if (bits % 8 != 0) return refuse(name, "does not end at a whole byte");
+        return refuseTensor(name, "its shape and type overflow 64 bits");
+    if (bits % 8 != 0) return refuseTensor(name, "does not end at a whole byte");
     return bits / 8;
 }
 
 Expected<TensorInfo> readTensor(std::string_view name, const Json &json, std::uint64_t dataStart,
                                 std::uint64_t dataSize)
 {
-    if (!json.is_object()) return refuse(name, "must be an object");
+    if (!json.is_object()) return refuseTensor(name, "must be an object");
     TensorInfo tensor;
     const auto type = json.find("dtype");
-    if (type == json.end() || !type->is_string()) return refuse(name, "needs a dtype, a text");
+    if (type == json.end() || !type->is_string()) return refuseTensor(name, "needs a dtype, a text");
     const std::string &typeName = type->get_ref<const std::string &>();
     const std::optional<DType> known = dtypeFromName(typeName);
-    if (!known) return refuse(name, "unknown dtype \"" + typeName.substr(0, 40) + "\"");
+    if (!known) return refuseTensor(name, "unknown dtype \"" + typeName.substr(0, 40) + "\"");
     tensor.dtype = *known;
     Expected<std::vector<std::int64_t>> shape = readShape(name, json);
     if (!shape) return Unexpected{shape.error()};
@@ -86,17 +82,17 @@ Expected<TensorInfo> readTensor(std::string_view name, const Json &json, std::ui
     const auto offsets = json.find("data_offsets");
     if (offsets == json.end() || !offsets->is_array() || offsets->size() != 2 || !(*offsets)[0].is_number_unsigned() ||
         !(*offsets)[1].is_number_unsigned())
-        return refuse(name, "data_offsets must be two whole numbers from 0 up");
+        return refuseTensor(name, "data_offsets must be two whole numbers from 0 up");
     const auto begin = (*offsets)[0].get<std::uint64_t>();
     const auto end = (*offsets)[1].get<std::uint64_t>();
     if (begin > end)
-        return refuse(name, "data_offsets are reversed: " + std::to_string(begin) + " > " + std::to_string(end));
+        return refuseTensor(name, "data_offsets are reversed: " + std::to_string(begin) + " > " + std::to_string(end));
     if (end > dataSize)
-        return refuse(name, "ends at byte " + std::to_string(end) + " of data, the file has " +
-                                std::to_string(dataSize) + " (is it cut off?)");
+        return refuseTensor(name, "ends at byte " + std::to_string(end) + " of data, the file has " +
+                                      std::to_string(dataSize) + " (is it cut off?)");
     if (end - begin != *needed)
-        return refuse(name, "its shape and dtype need " + std::to_string(*needed) + " bytes, data_offsets give " +
-                                std::to_string(end - begin));
+        return refuseTensor(name, "its shape and dtype need " + std::to_string(*needed) + " bytes, data_offsets give " +
+                                      std::to_string(end - begin));
     tensor.offset = dataStart + begin;
     tensor.bytes = *needed;
     return tensor;
@@ -115,9 +111,10 @@ Expected<void> checkContiguous(const TensorIndex::Tensors &tensors, std::uint64_
     std::uint64_t at = dataStart;
     for (const auto *entry : order) {
         const TensorInfo &tensor = entry->second;
-        if (tensor.offset < at) return refuse(entry->first, "overlaps the tensor before it");
+        if (tensor.offset < at) return refuseTensor(entry->first, "overlaps the tensor before it");
         if (tensor.offset > at)
-            return refuse(entry->first, "a hole of " + std::to_string(tensor.offset - at) + " bytes lies before it");
+            return refuseTensor(entry->first,
+                                "a hole of " + std::to_string(tensor.offset - at) + " bytes lies before it");
         at = tensor.offset + tensor.bytes;
     }
     if (at != fileSize)

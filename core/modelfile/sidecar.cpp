@@ -1,5 +1,7 @@
 #include "core/modelfile/sidecar.h"
 
+#include "core/modelfile/refusal.h"
+
 #include <yaml.h>
 
 #include <charconv>
@@ -20,11 +22,6 @@ constexpr std::int64_t kLargest = 1'000'000;
 constexpr double kLargestScale = 1000;
 
 using Values = std::map<std::string, std::string, std::less<>>;  ///< "model.params.scale_factor" -> "0.18215"
-
-Unexpected refuse(std::string message)
-{
-    return fail(ErrorCode::UnusableFile, std::move(message), "");
-}
 
 /// A mapping or a sequence that is open.
 struct Open {
@@ -149,7 +146,7 @@ std::string_view textOf(const Values &values, std::string_view key)
     return found == values.end() ? std::string_view() : std::string_view(found->second);
 }
 
-constexpr std::string_view kUnet[] = {"model.params.unet_config.params.", "model.params.network_config.params."};
+constexpr std::string_view kUnetKeys[] = {"model.params.unet_config.params.", "model.params.network_config.params."};
 
 }  // namespace
 
@@ -171,7 +168,7 @@ Expected<Sidecar> parseSidecar(std::string_view yaml)
     const auto scale = number<double>(*values, "model.params.scale_factor", kLargestScale);
     if (!scale) return Unexpected{scale.error()};
     made.latentScale = *scale;
-    for (const std::string_view unet : kUnet)
+    for (const std::string_view unet : kUnetKeys)
         for (const auto &[name, place] : {std::pair("context_dim", &Sidecar::contextDim),
                                           {"num_heads", &Sidecar::heads},
                                           {"num_head_channels", &Sidecar::headDim}}) {

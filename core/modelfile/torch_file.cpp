@@ -1,6 +1,7 @@
 #include "core/modelfile/torch_file.h"
 
 #include "core/modelfile/pickle.h"
+#include "core/modelfile/refusal.h"
 #include "core/modelfile/torch_names.h"
 #include "core/modelfile/zip_directory.h"
 
@@ -18,19 +19,6 @@ constexpr std::string_view kLegacyMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x1
 constexpr std::int64_t kLegacyProtocol = 1001;
 constexpr std::size_t kMaxLegacyStart = 4096;
 constexpr std::uint64_t kMaxTensorBytesPerFileByte = 8;
-
-Unexpected refuse(std::string rule)
-{
-    return fail(ErrorCode::UnusableFile, std::move(rule));
-}
-
-std::string shown(std::string_view text)
-{
-    std::string out = "\"";
-    for (const char c : text.substr(0, 120))
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    return out + "\"";
-}
 
 std::uint64_t storageBytes(const PickledStorage &storage)
 {

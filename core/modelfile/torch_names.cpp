@@ -14,7 +14,7 @@ constexpr std::size_t kMaxNameBytes = 32u << 20;
 constexpr std::size_t kMaxMetadata = 256;
 constexpr std::size_t kMaxMetadataText = 4096;
 
-Unexpected refuse(std::string rule)
+Unexpected refusePickle(std::string rule)
 {
     return fail(ErrorCode::UnusableFile, "pickle: " + std::move(rule));
 }
@@ -25,7 +25,8 @@ public:
 
     Expected<void> container(Pickle::Ref value, const std::string &prefix, int depth)
     {
-        if (depth > kMaxNesting) return refuse("containers are nested deeper than " + std::to_string(kMaxNesting));
+        if (depth > kMaxNesting)
+            return refusePickle("containers are nested deeper than " + std::to_string(kMaxNesting));
         const std::span<const Pickle::Ref> items = m_pickle.items(value);
         const bool isDict = m_pickle.kind(value) == Pickle::Kind::Dict;
         for (std::size_t i = 0; i < items.size(); i += isDict ? 2 : 1) {
@@ -72,12 +73,13 @@ private:
 
     Expected<void> leaf(Pickle::Ref value, std::string name, int depth)
     {
-        if (++m_visits > kMaxVisits) return refuse("names more than " + std::to_string(kMaxVisits) + " values");
+        if (++m_visits > kMaxVisits) return refusePickle("names more than " + std::to_string(kMaxVisits) + " values");
         switch (m_pickle.kind(value)) {
         case Pickle::Kind::Dict:
         case Pickle::Kind::List:
         case Pickle::Kind::Tuple:
-            if (name.size() > kMaxName) return refuse("a name is longer than " + std::to_string(kMaxName) + " bytes");
+            if (name.size() > kMaxName)
+                return refusePickle("a name is longer than " + std::to_string(kMaxName) + " bytes");
             return container(value, name + ".", depth + 1);
         case Pickle::Kind::Tensor:
             return tensor(value, std::move(name));
@@ -90,11 +92,11 @@ private:
     Expected<void> tensor(Pickle::Ref value, std::string name)
     {
         if (name.empty() || name.size() > kMaxName)
-            return refuse("a tensor's name is empty or longer than " + std::to_string(kMaxName) + " bytes");
+            return refusePickle("a tensor's name is empty or longer than " + std::to_string(kMaxName) + " bytes");
         m_nameBytes += name.size();
         if (m_out.tensors.size() >= kMaxPickleTensors || m_nameBytes > kMaxNameBytes)
-            return refuse("names more than " + std::to_string(kMaxPickleTensors) + " tensors, or too long ones");
-        if (!m_names.insert(name).second) return refuse("tensor \"" + name.substr(0, 120) + "\" comes twice");
+            return refusePickle("names more than " + std::to_string(kMaxPickleTensors) + " tensors, or too long ones");
+        if (!m_names.insert(name).second) return refusePickle("tensor \"" + name.substr(0, 120) + "\" comes twice");
         m_out.tensors.emplace_back(std::move(name), value);
         return {};
     }
@@ -118,7 +120,7 @@ Expected<TorchNames> torchNames(const Pickle &pickle)
 {
     const Pickle::Ref root = pickle.root();
     if (pickle.kind(root) != Pickle::Kind::Dict)
-        return refuse("holds no dictionary of tensors: it is not a file of weights");
+        return refusePickle("holds no dictionary of tensors: it is not a file of weights");
     TorchNames names;
     Walk walk(pickle, names);
     for (const std::string_view key : {"state_dict", "params_ema", "params"}) {

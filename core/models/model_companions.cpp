@@ -1,5 +1,6 @@
 #include "core/models/model_companions.h"
 
+#include "core/base/utf8.h"
 #include "core/models/model_list.h"
 
 #include <algorithm>
@@ -12,14 +13,6 @@ namespace sg {
 namespace {
 
 constexpr std::size_t kMostFiles = 2000;
-
-std::string lower(std::string_view text)
-{
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return out;
-}
 
 std::string stemOf(const ModelRecord &record)
 {
@@ -48,7 +41,8 @@ Json mentioned(const std::vector<ModelRecord> &models, std::string_view type, co
     Json found = Json::array();
     std::set<std::string> taken;
     const auto consider = [&](const std::string &name, const ModelRecord &record) {
-        if (name.empty() || found.size() >= kMostFiles || (!all && text.find(lower(name)) == std::string::npos)) return;
+        if (name.empty() || found.size() >= kMostFiles || (!all && text.find(lowerAscii(name)) == std::string::npos))
+            return;
         if (taken.insert(name).second) found.push_back(fileJson(name, record));
     };
     for (const ModelRecord &record : models)
@@ -77,7 +71,7 @@ Json modelCompanions(const std::vector<ModelRecord> &models, const ModelRecord &
 {
     std::string text;
     for (const std::string &one : query.texts)
-        text += lower(one) + "\n";
+        text += lowerAscii(one) + "\n";
     Json json = Json::object();
     for (const auto &[key, type] : {std::pair("loras", "lora"), std::pair("embeddings", "embedding")})
         if (Json found = mentioned(models, type, text); !found.empty()) json[key] = std::move(found);

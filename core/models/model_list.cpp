@@ -1,5 +1,7 @@
 #include "core/models/model_list.h"
 
+#include "core/base/utf8.h"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -17,14 +19,6 @@ std::size_t typeRank(const std::string &type)
     constexpr std::array<std::string_view, 7> kOrder{"stableDiffusion", "sdVae",    "lora", "embedding",
                                                      "controlNet",      "upscaler", "taesd"};
     return static_cast<std::size_t>(std::find(kOrder.begin(), kOrder.end(), type) - kOrder.begin());
-}
-
-std::string lower(std::string_view text)
-{
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return out;
 }
 
 std::string_view lastPart(std::string_view name)
@@ -47,12 +41,13 @@ struct Wanted {
         if (id.ends_with(']')) {
             const std::size_t open = id.rfind(" [");
             if (open != std::string_view::npos) {
-                hash = lower(id.substr(open + 2, id.size() - open - 3));
+                hash = lowerAscii(id.substr(open + 2, id.size() - open - 3));
                 id = id.substr(0, open);
             }
         }
         name = id;
-        if (hash.empty() && (id.size() == kShortHash || id.size() == 64) && isHex(lower(id))) hash = lower(id);
+        if (hash.empty() && (id.size() == kShortHash || id.size() == 64) && isHex(lowerAscii(id)))
+            hash = lowerAscii(id);
     }
 };
 
@@ -69,9 +64,9 @@ int match(const ModelRecord &record, const Wanted &wanted)
     if (hashFits && wanted.hash.size() >= kShortHash) return 2;
     if (nameFits) return 3;
     if (named(lastPart(record.name), extension, wanted.name)) return 4;
-    const std::string lowered = lower(wanted.name);
-    if (named(lower(record.name), lower(extension), lowered)) return 5;
-    if (named(lower(lastPart(record.name)), lower(extension), lowered)) return 6;
+    const std::string lowered = lowerAscii(wanted.name);
+    if (named(lowerAscii(record.name), lowerAscii(extension), lowered)) return 5;
+    if (named(lowerAscii(lastPart(record.name)), lowerAscii(extension), lowered)) return 6;
     return 0;
 }
 

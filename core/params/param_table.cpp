@@ -15,7 +15,6 @@
 namespace sg {
 namespace {
 
-constexpr double kMaxPromptBytes = 64 * 1024;
 constexpr std::size_t kMaxPictureName = 1000;     // of an object in the store, or of a file
 constexpr double kMaxSeed = 9007199254740991.0;  // 2^53 - 1: exact in every client's numbers
 
@@ -68,7 +67,7 @@ std::vector<ParamSpec> textToImageSpecs()
     using G = ParamGroup;
     const auto text = [](std::string key, std::string label, std::string help, G group) {
         return ParamSpec{.key = std::move(key), .label = std::move(label), .help = std::move(help), .group = group, .type = T::Text,
-                         .defaultValue = std::string(), .formValue = std::string(), .maximum = kMaxPromptBytes,
+                         .defaultValue = std::string(), .formValue = std::string(), .maximum = kMostTextBytes,
                          .unit = {}, .choices = {}, .infotextKey = {}};
     };
     const auto choice = [](std::string key, std::string label, std::string help, G group, std::string value, std::vector<std::string> choices,

@@ -10,8 +10,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-constexpr double kMaxPromptBytes = 64 * 1024;
-
 ParamSpec row(ParamType type, const char *key, const char *label, const char *help, ParamValue value, ParamValue form)
 {
     ParamSpec spec;
@@ -69,7 +67,7 @@ ParamSpec choice(const char *key, const char *label, const char *help, const cha
 ParamSpec text(const char *key, const char *label, const char *help)
 {
     ParamSpec spec = row(ParamType::Text, key, label, help, std::string(), std::string());
-    spec.maximum = kMaxPromptBytes;
+    spec.maximum = kMostTextBytes;
     return spec;
 }
 

@@ -28,15 +28,15 @@ struct Reader {
     ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
-struct Writer {
+struct PngWriter {
     png_structp png = nullptr;
     png_infop info = nullptr;
     std::array<char, 160> error{};
 
-    Writer() = default;
-    Writer(const Writer &) = delete;
-    Writer &operator=(const Writer &) = delete;
-    ~Writer() { png_destroy_write_struct(&png, &info); }
+    PngWriter() = default;
+    PngWriter(const PngWriter &) = delete;
+    PngWriter &operator=(const PngWriter &) = delete;
+    ~PngWriter() { png_destroy_write_struct(&png, &info); }
 };
 
 extern "C" {
@@ -96,7 +96,7 @@ bool readRows(Reader &reader, png_bytepp rows)
     return true;
 }
 
-bool writeHead(Writer &writer, std::string *out, const Image &image, int level)
+bool writeHead(PngWriter &writer, std::string *out, const Image &image, int level)
 {
     if (setjmp(png_jmpbuf(writer.png))) return false;
     const int colour = image.channels == 1   ? PNG_COLOR_TYPE_GRAY
@@ -111,7 +111,7 @@ bool writeHead(Writer &writer, std::string *out, const Image &image, int level)
     return true;
 }
 
-bool writeRows(Writer &writer, const Image &image)
+bool writeRows(PngWriter &writer, const Image &image)
 {
     if (setjmp(png_jmpbuf(writer.png))) return false;
     for (int y = 0; y < image.height; ++y)
@@ -131,7 +131,7 @@ std::string encodePng(const Image &image, const std::vector<TextChunk> &texts, i
 {
     assert(!image.empty());
     std::string out;
-    Writer writer;
+    PngWriter writer;
     writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer.error, sgPngFail, sgPngWarn);
     writer.info = writer.png ? png_create_info_struct(writer.png) : nullptr;
     if (!writer.info || !writeHead(writer, &out, image, level)) return {};

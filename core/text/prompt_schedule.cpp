@@ -47,9 +47,9 @@ std::optional<std::string_view> numberIn(std::string_view text)
     return at == number.size() ? std::optional(number) : std::nullopt;
 }
 
-class Parser {
+class ScheduleParser {
 public:
-    explicit Parser(std::string_view text) : m_text(text) {}
+    explicit ScheduleParser(std::string_view text) : m_text(text) {}
 
     /// One piece of text when the grammar does not hold.
     Expected<std::vector<Piece>> parse()
@@ -252,7 +252,7 @@ std::size_t PromptSchedule::textAt(std::int64_t call) const
 Expected<PromptSchedule> schedulePrompt(std::string_view prompt, const ScheduleSteps &steps)
 {
     if (Expected<void> sound = checkPrompt(prompt); !sound) return Unexpected{sound.error()};
-    const Expected<std::vector<Piece>> pieces = Parser(prompt).parse();
+    const Expected<std::vector<Piece>> pieces = ScheduleParser(prompt).parse();
     if (!pieces) return Unexpected{pieces.error()};
     PromptSchedule schedule;
     std::unordered_map<std::string, std::size_t> known;

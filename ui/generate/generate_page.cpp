@@ -33,13 +33,13 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr auto kFirstPrompt = "a red star on a blue background";
-constexpr qint64 kMostBytes = 64 * 1024 * 1024;
+constexpr qint64 kMostFileBytes = 64 * 1024 * 1024;
 
 /// The infotext of a picture file; empty when there is none.
 QString infotextIn(const QString &path)
 {
     QFile file(path);
-    if (!file.open(QIODevice::ReadOnly) || file.size() > kMostBytes) return {};
+    if (!file.open(QIODevice::ReadOnly) || file.size() > kMostFileBytes) return {};
     const QByteArray bytes = file.readAll();
     const Expected<std::vector<TextChunk>> texts =
         readPngTexts({bytes.constData(), static_cast<std::size_t>(bytes.size())});

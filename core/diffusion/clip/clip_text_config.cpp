@@ -15,9 +15,10 @@ struct Keys {
     const char *mlp;
 };
 
-constexpr Keys kHuggingFace{"embeddings.token_embedding.weight", "embeddings.position_embedding.weight",
-                            "encoder.layers.", "mlp.fc1.weight"};
-constexpr Keys kOpenClip{"token_embedding.weight", "positional_embedding", "transformer.resblocks.", "mlp.c_fc.weight"};
+constexpr Keys kHuggingFaceKeys{"embeddings.token_embedding.weight", "embeddings.position_embedding.weight",
+                                "encoder.layers.", "mlp.fc1.weight"};
+constexpr Keys kOpenClipKeys{"token_embedding.weight", "positional_embedding", "transformer.resblocks.",
+                             "mlp.c_fc.weight"};
 constexpr std::int64_t kMostLayers = 256;
 
 }  // namespace
@@ -25,8 +26,8 @@ constexpr std::int64_t kMostLayers = 256;
 ClipTextConfig ClipTextConfig::detect(const TensorIndex &index, const std::string &prefix, const std::string &headsKey)
 {
     ClipTextConfig config;
-    if (index.contains(prefix + kOpenClip.tokens)) config.layout = ClipLayout::OpenClip;
-    const Keys &keys = config.layout == ClipLayout::OpenClip ? kOpenClip : kHuggingFace;
+    if (index.contains(prefix + kOpenClipKeys.tokens)) config.layout = ClipLayout::OpenClip;
+    const Keys &keys = config.layout == ClipLayout::OpenClip ? kOpenClipKeys : kHuggingFaceKeys;
     config.vocabulary = nn::requireDim(index, prefix + keys.tokens, 0);
     config.width = nn::requireDim(index, prefix + keys.tokens, 1);
     config.positions = nn::requireDim(index, prefix + keys.positions, 0);

@@ -1,5 +1,7 @@
 #include "core/diffusion/nn/config_value.h"
 
+#include "core/base/or_throw.h"
+
 #include <charconv>
 #include <cmath>
 
@@ -8,17 +10,13 @@ namespace {
 
 constexpr std::int64_t kLargestMeta = 1'000'000;
 
-[[noreturn]] void refuse(std::string message, std::string_view subject)
-{
-    throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::string(subject)}};
-}
-
 }  // namespace
 
 std::int64_t requireDim(const TensorIndex &index, const std::string &name, std::size_t axis)
 {
     const std::int64_t size = index.dim(name, axis);
-    if (size < 1) refuse(index.contains(name) ? "has too few dimensions or none" : "this tensor is missing", name);
+    if (size < 1)
+        throwUnusable(index.contains(name) ? "has too few dimensions or none" : "this tensor is missing", name);
     return size;
 }
 
@@ -29,7 +27,7 @@ std::int64_t metaInteger(const TensorIndex &index, std::string_view key, std::in
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > kLargestMeta)
-        refuse("metadata must be a whole number above 0", key);
+        throwUnusable("metadata must be a whole number above 0", key);
     return value;
 }
 
@@ -40,14 +38,14 @@ double metaNumber(const TensorIndex &index, std::string_view key, double otherwi
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value <= 0)
-        refuse("metadata must be a number above 0", key);
+        throwUnusable("metadata must be a number above 0", key);
     return value;
 }
 
 void requireDivisible(std::int64_t size, std::int64_t part, std::string_view what)
 {
     if (part < 1 || size % part != 0)
-        refuse(std::to_string(size) + " channels cannot be divided into " + std::to_string(part), what);
+        throwUnusable(std::to_string(size) + " channels cannot be divided into " + std::to_string(part), what);
 }
 
 }  // namespace sg::nn

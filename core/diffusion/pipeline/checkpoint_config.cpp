@@ -1,6 +1,7 @@
 #include "core/diffusion/pipeline/checkpoint_config.h"
 
 #include "core/base/json.h"
+#include "core/base/or_throw.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,11 +10,6 @@
 
 namespace sg {
 namespace {
-
-[[noreturn]] void refuse(std::string message, std::string subject)
-{
-    throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::move(subject)}};
-}
 
 struct Told {
     bool yes = false;
@@ -27,7 +23,7 @@ std::optional<Told> saysV(const TensorIndex &index)
     const std::string_view said = index.meta(kKey);
     if (said == "epsilon" || said == "eps") return Told{false, "metadata " + std::string(kKey)};
     if (said == "v" || said == "v_prediction") return Told{true, "metadata " + std::string(kKey)};
-    if (!said.empty()) refuse("\"" + std::string(said) + "\" is neither epsilon nor v", std::string(kKey));
+    if (!said.empty()) throwUnusable("\"" + std::string(said) + "\" is neither epsilon nor v", std::string(kKey));
     if (index.contains("v_pred")) return Told{true, "key v_pred"};
     if (index.meta("ss_v_parameterization") == "True") return Told{true, "metadata ss_v_parameterization"};
     const std::string_view architecture = index.meta("modelspec.architecture");
@@ -65,12 +61,13 @@ void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const Mo
 void refuseRelatives(const TensorIndex &index)
 {
     if (index.contains("edm_mean") || index.contains("edm_vpred.sigma_max"))
-        refuse("is made for EDM noise levels (key " +
-                   std::string(index.contains("edm_mean") ? "edm_mean: Playground 2.5" : "edm_vpred.sigma_max: CosXL") +
-                   "), which are not supported",
-               index.path());
+        throwUnusable(
+            "is made for EDM noise levels (key " +
+                std::string(index.contains("edm_mean") ? "edm_mean: Playground 2.5" : "edm_vpred.sigma_max: CosXL") +
+                "), which are not supported",
+            index.path());
     if (index.hasPrefix("noise_augmentor.") || index.hasPrefix("embedder.model.visual."))
-        refuse("is an unCLIP checkpoint, which is drawn from pictures and not supported", index.path());
+        throwUnusable("is an unCLIP checkpoint, which is drawn from pictures and not supported", index.path());
 }
 
 void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFamily &family, CheckpointConfig &config)
@@ -95,15 +92,15 @@ void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFami
         }
         if (!text.reading.pooled) text.clip.projection = 0;
         if (text.reading.pooled && text.clip.projection == 0)
-            refuse("this tensor is missing; the pooled text needs it", text.prefix + "text_projection");
+            throwUnusable("this tensor is missing; the pooled text needs it", text.prefix + "text_projection");
         config.contextDim += text.clip.width;
         config.tokens = config.texts.empty() ? text.clip.positions : std::min(config.tokens, text.clip.positions);
         config.texts.push_back(std::move(text));
     }
     if (config.unet.contextDim != config.contextDim)
-        refuse("the UNet wants words of width " + std::to_string(config.unet.contextDim) + ", the text encoders make " +
-                   std::to_string(config.contextDim),
-               index.path());
+        throwUnusable("the UNet wants words of width " + std::to_string(config.unet.contextDim) +
+                          ", the text encoders make " + std::to_string(config.contextDim),
+                      index.path());
 }
 
 // Heads of the UNet's attention, and whether the sidecar is this file's at all.
@@ -132,15 +129,15 @@ void readVector(const TensorIndex &index, const ModelFamily &family, CheckpointC
     config.sizes = family.sizes;
     const std::int64_t count = sizeNumberCount(family.sizes), width = config.unet.vectorDim;
     if (count == 0 && width > 0)
-        refuse("label_emb: a " + std::string(family.title) + " with vector conditioning is not supported",
-               index.path());
+        throwUnusable("label_emb: a " + std::string(family.title) + " with vector conditioning is not supported",
+                      index.path());
     if (count == 0) return;
     const std::int64_t pooled = config.texts.back().clip.projection;
     config.sizeDim = (width - pooled) / count;
     if (config.sizeDim < 1 || config.sizeDim * count != width - pooled)
-        refuse("label_emb takes " + std::to_string(width) + " numbers, where the pooled text has " +
-                   std::to_string(pooled) + " and " + std::to_string(count) + " sizes share the rest",
-               index.path());
+        throwUnusable("label_emb takes " + std::to_string(width) + " numbers, where the pooled text has " +
+                          std::to_string(pooled) + " and " + std::to_string(count) + " sizes share the rest",
+                      index.path());
     config.reasons.push_back("label_emb takes " + std::to_string(width) + ": pooled text and " + std::to_string(count) +
                              " numbers");
 }
@@ -150,9 +147,9 @@ void readImageInput(const TensorIndex &index, CheckpointConfig &config)
     const std::int64_t takes = config.unet.inChannels, latent = config.vae.latentChannels;
     const std::string channels = std::to_string(takes) + " channels";
     if (config.unet.outChannels != latent)
-        refuse("the UNet makes " + std::to_string(config.unet.outChannels) + " channels, the autoencoder " +
-                   std::to_string(latent),
-               index.path());
+        throwUnusable("the UNet makes " + std::to_string(config.unet.outChannels) + " channels, the autoencoder " +
+                          std::to_string(latent),
+                      index.path());
     if (takes == latent) return;
     if (takes == 2 * latent + 1) {
         config.imageInput = ImageInput::Inpaint;
@@ -161,10 +158,10 @@ void readImageInput(const TensorIndex &index, CheckpointConfig &config)
         config.imageInput = ImageInput::Edit;
         config.reasons.push_back(channels + ": edits pictures by instruction");
     } else {
-        refuse("the UNet takes " + channels + " and the autoencoder makes " + std::to_string(latent) +
-                   ": neither inpainting nor editing" +
-                   (takes == latent + 1 ? " but depth, which is not supported" : ""),
-               index.path());
+        throwUnusable("the UNet takes " + channels + " and the autoencoder makes " + std::to_string(latent) +
+                          ": neither inpainting nor editing" +
+                          (takes == latent + 1 ? " but depth, which is not supported" : ""),
+                      index.path());
     }
 }
 
@@ -174,7 +171,7 @@ LatentRgb latentToRgbOf(const TensorIndex &index, std::int64_t channels, const L
     const std::string_view text = index.meta(kKey);
     if (text.empty()) return otherwise;
     const Expected<Json> json = parseJson(text, {.bytes = 4096, .depth = 3, .values = 200});
-    if (!json) refuse("is no JSON: " + json.error().message, std::string(kKey));
+    if (!json) throwUnusable("is no JSON: " + json.error().message, std::string(kKey));
     LatentRgb rows;
     const auto fits = [&] {
         if (!json->is_array()) return false;
@@ -188,7 +185,8 @@ LatentRgb latentToRgbOf(const TensorIndex &index, std::int64_t channels, const L
                rows.size() == static_cast<std::size_t>(channels) + 1;
     };
     if (!fits())
-        refuse("must be a row of three numbers for each latent channel, and perhaps one more", std::string(kKey));
+        throwUnusable("must be a row of three numbers for each latent channel, and perhaps one more",
+                      std::string(kKey));
     return rows;
 }
 
@@ -198,8 +196,8 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
 {
     const ModelDescription what = describeModel(index);
     if (what.kind != ModelKind::Checkpoint)
-        refuse("is no checkpoint but: " + std::string(modelKindName(what.kind)) + " (" + what.reason + ")",
-               index.path());
+        throwUnusable("is no checkpoint but: " + std::string(modelKindName(what.kind)) + " (" + what.reason + ")",
+                      index.path());
     refuseRelatives(index);
     const ModelFamily &family = findFamily(index, what);
     CheckpointConfig config;
@@ -209,9 +207,9 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
     config.unetPrefix = "model.diffusion_model.";
     config.vaePrefix = "first_stage_model.";
     if (!index.hasPrefix(config.vaePrefix))
-        refuse("is half of a " + std::string(family.title) + " checkpoint: it has no autoencoder under " +
-                   config.vaePrefix + "*",
-               index.path());
+        throwUnusable("is half of a " + std::string(family.title) + " checkpoint: it has no autoencoder under " +
+                          config.vaePrefix + "*",
+                      index.path());
     config.unet = UNetConfig::detect(index, config.unetPrefix);
     readHeads(index, sidecar, config);
     config.vae = VaeConfig::detect(index, config.vaePrefix, sidecar.latentScale.value_or(family.latentScale));

@@ -1,5 +1,7 @@
 #include "core/diffusion/pipeline/model_family.h"
 
+#include "core/base/or_throw.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -27,11 +29,6 @@ const ClipReading kVitL1{.skip = 1, .finalNorm = true, .pooled = false, .takesCl
 const ClipReading kVitLXl{.skip = 2, .finalNorm = false, .pooled = false, .takesClipSkip = false, .padToken = kEndMark};
 const ClipReading kVitH{.skip = 2, .finalNorm = true, .pooled = false, .takesClipSkip = false, .padToken = 0};
 const ClipReading kBigG{.skip = 2, .finalNorm = false, .pooled = true, .takesClipSkip = false, .padToken = 0};
-
-[[noreturn]] void refuse(std::string message, std::string subject)
-{
-    throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::move(subject)}};
-}
 
 bool has(const TensorIndex &index, const TextPlace &place)
 {
@@ -122,15 +119,15 @@ const ModelFamily &findFamily(const TensorIndex &index, const ModelDescription &
         }
     }
     if (!nearest)
-        refuse("is a checkpoint of family \"" + std::string(familyName(what.family)) + "\", which is not supported (" +
-                   what.reason + ")",
-               index.path());
+        throwUnusable("is a checkpoint of family \"" + std::string(familyName(what.family)) +
+                          "\", which is not supported (" + what.reason + ")",
+                      index.path());
     std::string missing;
     for (const TextPlace &place : nearest->texts)
         if (!has(index, place)) missing += (missing.empty() ? "" : ", ") + std::string(place.prefixes.front()) + "*";
-    refuse("is half of a " + std::string(nearest->title) + " checkpoint: it has no text encoder under " + missing +
-               " (" + what.reason + ")",
-           index.path());
+    throwUnusable("is half of a " + std::string(nearest->title) + " checkpoint: it has no text encoder under " +
+                      missing + " (" + what.reason + ")",
+                  index.path());
 }
 
 }  // namespace sg

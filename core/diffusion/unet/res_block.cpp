@@ -1,12 +1,6 @@
 #include "core/diffusion/unet/res_block.h"
 
 namespace sg {
-namespace {
-
-constexpr double kNormEps = 1e-5;
-
-}  // namespace
-
 UNetResBlockImpl::UNetResBlockImpl(const ResBlockShape &shape)
 {
     nn::Slots in = register_module("in_layers", nn::Slots());

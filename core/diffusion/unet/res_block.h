@@ -6,6 +6,8 @@
 
 namespace sg {
 
+inline constexpr double kNormEps = 1e-5;  ///< of every norm of the UNet but the transformers' first
+
 struct ResBlockShape {
     std::int64_t in = 0, out = 0, timeChannels = 0, normGroups = 0;
 };

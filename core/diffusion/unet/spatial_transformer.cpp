@@ -7,7 +7,7 @@
 namespace sg {
 namespace {
 
-constexpr double kNormEps = 1e-6;         // the transformer's entry norm; the residual blocks' is 1e-5
+constexpr double kEntryNormEps = 1e-6;    // the transformer's entry norm; the residual blocks' is 1e-5
 constexpr std::int64_t kFeedForward = 4;  // times wider than the tokens
 
 /// Keys  to_q, to_k, to_v.weight, to_out.0.{weight,bias}.
@@ -94,7 +94,7 @@ private:
 
 SpatialTransformerImpl::SpatialTransformerImpl(const TransformerShape &shape) : m_shape(shape)
 {
-    m_norm = register_module("norm", nn::GroupNorm(shape.normGroups, shape.channels, kNormEps));
+    m_norm = register_module("norm", nn::GroupNorm(shape.normGroups, shape.channels, kEntryNormEps));
     m_in = projection("proj_in");
     nn::Slots blocks = register_module("transformer_blocks", nn::Slots());
     for (std::int64_t i = 0; i < shape.depth; ++i)

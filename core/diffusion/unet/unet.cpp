@@ -7,12 +7,6 @@
 #include <utility>
 
 namespace sg {
-namespace {
-
-constexpr double kNormEps = 1e-5;
-
-}  // namespace
-
 UNetImpl::UNetImpl(const UNetConfig &config) : m_config(config)
 {
     nn::Slots time = register_module("time_embed", nn::Slots());

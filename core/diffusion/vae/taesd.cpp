@@ -1,6 +1,7 @@
 #include "core/diffusion/vae/taesd.h"
 
 #include "core/base/error.h"
+#include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/config_value.h"
 #include "core/modelfile/safetensors.h"
@@ -13,20 +14,15 @@
 namespace sg {
 namespace {
 
-constexpr std::int64_t kMostLayers = 64;
+constexpr std::int64_t kMostParts = 64;
 constexpr std::int64_t kMostSizeChanges = 6;
 constexpr double kClamp = 3;  // latents are bent into -3..3
-
-[[noreturn]] void refuse(std::string message, std::string subject)
-{
-    throw Failure{Error{ErrorCode::UnusableFile, std::move(message), std::move(subject)}};
-}
 
 std::optional<TaesdHalf> half(const TensorIndex &index, const std::string &prefix)
 {
     TaesdHalf found;
     found.prefix = prefix;
-    for (std::int64_t number = 0; number < kMostLayers; ++number) {
+    for (std::int64_t number = 0; number < kMostParts; ++number) {
         const std::string name = prefix + std::to_string(number) + ".";
         TaesdHalf::Layer layer{number, index.contains(name + "conv.0.weight"), true, 0, 0};
         const std::string weight = name + (layer.block ? "conv.0.weight" : "weight");
@@ -39,9 +35,10 @@ std::optional<TaesdHalf> half(const TensorIndex &index, const std::string &prefi
     if (found.layers.empty()) return std::nullopt;
     for (std::size_t i = 0; i + 1 < found.layers.size(); ++i)
         if (found.layers[i].out != found.layers[i + 1].in)
-            refuse("layer " + std::to_string(found.layers[i].number) + " makes " + std::to_string(found.layers[i].out) +
-                       " channels, the next one takes " + std::to_string(found.layers[i + 1].in),
-                   prefix + std::to_string(found.layers[i].number));
+            throwUnusable("layer " + std::to_string(found.layers[i].number) + " makes " +
+                              std::to_string(found.layers[i].out) + " channels, the next one takes " +
+                              std::to_string(found.layers[i + 1].in),
+                          prefix + std::to_string(found.layers[i].number));
     return found;
 }
 
@@ -63,12 +60,13 @@ TaesdConfig TaesdConfig::detect(const TensorIndex &index)
     if (!config.encoder && !config.decoder) {
         // One half alone, without a prefix: only an encoder begins with a picture.
         const std::optional<TaesdHalf> one = half(index, "");
-        if (!one) refuse("holds no tiny autoencoder", index.path());
+        if (!one) throwUnusable("holds no tiny autoencoder", index.path());
         (one->layers.front().in == 3 ? config.encoder : config.decoder) = one;
     }
     for (const std::optional<TaesdHalf> &one : {config.encoder, config.decoder})
         if (one && sizeChanges(*one) > kMostSizeChanges)
-            refuse("changes the picture's size more than " + std::to_string(kMostSizeChanges) + " times", index.path());
+            throwUnusable("changes the picture's size more than " + std::to_string(kMostSizeChanges) + " times",
+                          index.path());
     return config;
 }
 
@@ -176,14 +174,14 @@ torch::nn::Module *TaesdImpl::decoder() const
 
 torch::Tensor TaesdImpl::encode(const torch::Tensor &pictures)
 {
-    if (!m_encoder) refuse("this tiny autoencoder has no encoder, only a decoder", "encoder");
+    if (!m_encoder) throwUnusable("this tiny autoencoder has no encoder, only a decoder", "encoder");
     const torch::ScalarType type = parameters().front().scalar_type();
     return m_encoder->forward(((pictures + 1) / 2).to(type).contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 torch::Tensor TaesdImpl::decode(const torch::Tensor &latents)
 {
-    if (!m_decoder) refuse("this tiny autoencoder has no decoder, only an encoder", "decoder");
+    if (!m_decoder) throwUnusable("this tiny autoencoder has no decoder, only an encoder", "decoder");
     const torch::ScalarType type = parameters().front().scalar_type();
     const torch::Tensor bent = at::tanh(latents / kClamp) * kClamp;
     return m_decoder->forward(bent.to(type).contiguous(at::MemoryFormat::ChannelsLast)) * 2 - 1;

@@ -71,7 +71,11 @@ void submitGeneration(const RouteContext &context, const http::HttpRequest &requ
 
 /// POST <base>/txt2img and <base>/img2img, with `tag`, the body schemas <schemas>TextToImage and <schemas>ImageToImage.
 struct GenerationRoutes {
-    std::string base, tag, schemas, answer, summaryEnd;
+    std::string base = {};
+    std::string tag;
+    std::string schemas = {};
+    std::string answer;
+    std::string summaryEnd = {};
     std::function<void(const http::HttpRequest &, http::DeferredReply, TaskKind)> generate;
 };
 void mountGeneration(http::Router &router, const GenerationRoutes &routes);

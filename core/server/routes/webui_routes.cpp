@@ -83,7 +83,7 @@ void sendPictures(const RouteContext &context, const Expected<TaskRecord> &task,
     PictureReader::next(reader);
 }
 
-void generate(const RouteContext &context, const HttpRequest &request, DeferredReply reply, TaskKind kind)
+void generateAndReturn(const RouteContext &context, const HttpRequest &request, DeferredReply reply, TaskKind kind)
 {
     const Expected<bool> async = wantsAsync(request);
     if (!async) return reply.fail(async.error());
@@ -153,7 +153,7 @@ void mountWebuiRoutes(http::Router &router, const RouteContext &context)
                              .answer = "WebuiImages",
                              .summaryEnd = ", with the pictures in the answer",
                              .generate = [context](const HttpRequest &request, DeferredReply reply, TaskKind kind) {
-                                 generate(context, request, std::move(reply), kind);
+                                 generateAndReturn(context, request, std::move(reply), kind);
                              }});
     const Json flag = {{"type", "string"}, {"enum", {"true", "false"}}};
     router.answer(
