@@ -10,6 +10,7 @@
 #include "core/control/task_service.h"
 #include "core/models/model_library.h"
 #include "core/params/param_values.h"
+#include "core/picture/infotext.h"
 #include "core/picture/picture_header.h"
 #include "core/server/generation_info.h"
 #include "core/server/submission.h"
@@ -103,6 +104,8 @@ void declare(QCommandLineParser &parser)
         parser.addOption({name(option.option), name(option.help)});
     parser.addOption({name("set"), name("Any other field of docs/parameters.md; several times."), name("field=value")});
     parser.addOption({name("init"), name("Start picture; several times: one of a batch each."), name("file")});
+    parser.addOption(
+        {name("like"), name("Picture of ours or A1111's: its infotext says what no other option does."), name("file")});
     parser.addOption({name("mask"), name("Picture whose white part is drawn anew."), name("file")});
     parser.addOption(
         {name("model"), name("Name or file of the checkpoint; normally the first there is."), name("name")});
@@ -193,12 +196,31 @@ Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
     return {};
 }
 
+/// What the infotext of --like says. Errors  NotFound, TooLarge, UnusableFile, and InvalidArgument without an infotext.
+Expected<Json> bodyLike(const QCommandLineParser &parser)
+{
+    if (!parser.isSet(name("like"))) return Json::object();
+    const QString path = parser.value(name("like"));
+    const Expected<std::string> bytes = readPictureFile(path, "like");
+    if (!bytes) return Unexpected{bytes.error()};
+    const std::string text = infotextIn(*bytes);
+    if (text.empty())
+        return fail(ErrorCode::InvalidArgument, "--like " + path.toStdString() + ": has no infotext in it", "like");
+    Expected<ParsedInfotext> parsed = parseInfotext(text);
+    if (!parsed) return Unexpected{parsed.error()};
+    for (const std::string &note : parsed->notes)
+        std::fprintf(stderr, "serigraphd: --like: %s\n", note.c_str());
+    return std::move(parsed->params);
+}
+
 /// The request's body from the options. Width and height that were not given stay out: the model's own size takes their
 /// place.
 Expected<Json> bodyFrom(const QCommandLineParser &parser)
 {
     const ParamTable &table = ParamTable::standard();
-    Json body = Json::object();
+    Expected<Json> like = bodyLike(parser);
+    if (!like) return like;
+    Json body = std::move(*like);
     const auto add = [&](const ParamOption &option) -> Expected<void> {
         const ParamSpec &spec = *table.find(option.key);
         Expected<Json> value = valueOf(option, spec, parser.value(name(option.option)).toStdString());
@@ -208,7 +230,8 @@ Expected<Json> bodyFrom(const QCommandLineParser &parser)
     };
     for (const ParamOption &option : kParams) {
         const std::string_view key = option.key;
-        if ((key == "width" || key == "height") && !parser.isSet(name(option.option))) continue;
+        const bool given = parser.isSet(name(option.option));
+        if (!given && (body.contains(key) || key == "width" || key == "height")) continue;
         if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
     }
     for (const ParamOption &option : kPictureParams) {
@@ -390,8 +413,10 @@ int generate(const QStringList &words)
     if (Expected<void> read = readEngineOptions(parser, *config); !read) return complain(read.error(), kExitUsage);
     Expected<Json> body = bodyFrom(parser);
     if (!body) return complain(body.error(), kExitUsage);
-    GenerateRun::Wish wish{std::move(*body), parser.value(name("model")).toStdString(),
-                           parser.value(name("output")).toStdString(), parser.isSet(name("json"))};
+    std::string model = parser.value(name("model")).toStdString();
+    if (model.empty()) model = body->value("stable_diffusion_model", model);
+    GenerateRun::Wish wish{std::move(*body), std::move(model), parser.value(name("output")).toStdString(),
+                           parser.isSet(name("json"))};
     std::error_code ignored;
     if (std::filesystem::is_regular_file(wish.model, ignored))
         config->modelFolders.insert(config->modelFolders.begin(),

@@ -3,6 +3,7 @@
 #include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/params/samplers.h"
+#include "core/picture/png_text.h"
 
 #include <algorithm>
 #include <array>
@@ -441,6 +442,15 @@ std::string_view ParsedInfotext::value(std::string_view key) const
 {
     const auto it = std::find_if(pairs.begin(), pairs.end(), [&](const auto &pair) { return pair.first == key; });
     return it == pairs.end() ? std::string_view() : std::string_view(it->second);
+}
+
+std::string infotextIn(std::string_view file)
+{
+    Expected<std::vector<TextChunk>> texts = readPngTexts(file);
+    if (!texts) return {};
+    for (TextChunk &text : *texts)
+        if (text.keyword == kInfotextKeyword) return std::move(text.text);
+    return {};
 }
 
 Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table)

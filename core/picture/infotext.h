@@ -54,6 +54,9 @@ struct ParsedInfotext {
 /// UTF-8 or holds U+0000.
 Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table = ParamTable::standard());
 
+/// The infotext in a picture's file; empty where there is none, as in all but PNG.
+std::string infotextIn(std::string_view file);
+
 /// A number as Python prints it: 7 -> "7.0", 0.1 -> "0.1", 1e22 -> "1e+22".
 std::string pythonNumber(double value);
 

@@ -28,15 +28,6 @@ std::string placeOf(const ParamSpec &spec, std::size_t index)
     return spec.type == ParamType::Pictures ? spec.key + "[" + std::to_string(index) + "]" : spec.key;
 }
 
-/// Base64 as clients send it: some break it into lines.
-Expected<std::string> bytesOf(const std::string &text)
-{
-    if (text.find_first_of("\r\n") == std::string::npos) return decodeBase64(text);
-    std::string joined = text;
-    std::erase_if(joined, [](char c) { return c == '\r' || c == '\n'; });
-    return decodeBase64(joined);
-}
-
 class Taker {
 public:
     Taker(const StoredPictures &stored, std::vector<RequestPicture> &taken) : m_stored(stored), m_taken(taken) {}
@@ -77,7 +68,7 @@ private:
             return fail(ErrorCode::InvalidArgument,
                         place + " is an address: this server fetches no pictures, send base64 or a data URI", spec.key);
         if (const auto it = m_stored.find(text); it != m_stored.end()) return it->second;
-        Expected<std::string> bytes = bytesOf(text);
+        Expected<std::string> bytes = decodePictureText(text);
         if (!bytes)
             return fail(ErrorCode::InvalidArgument, place + " is no picture in base64: " + bytes.error().message,
                         spec.key);
@@ -127,6 +118,14 @@ Expected<void> checkMask(const std::vector<RequestPicture> &pictures)
 }
 
 }  // namespace
+
+Expected<std::string> decodePictureText(const std::string &text)
+{
+    if (text.find_first_of("\r\n") == std::string::npos) return decodeBase64(text);
+    std::string joined = text;
+    std::erase_if(joined, [](char c) { return c == '\r' || c == '\n'; });
+    return decodeBase64(joined);
+}
 
 std::vector<std::string> storedPictureNames(const Json &body, const ParamTable &table)
 {

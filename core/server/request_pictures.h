@@ -27,6 +27,9 @@ struct RequestPicture {
 inline constexpr std::size_t kMaxRequestPictureBytes = 64u << 20;     ///< of all pictures of a request
 inline constexpr std::int64_t kMaxRequestPixels = 128 * 1024 * 1024;  ///< of all pictures of a request
 
+/// The file in base64 or a data URI as clients send it: some break it into lines. Errors  InvalidArgument.
+Expected<std::string> decodePictureText(const std::string &text);
+
 /// The texts in picture fields that name stored pictures (ending .png, .jpg, .jpeg, .webp): to be read before
 /// takePictures(), which gets them in `stored`.
 std::vector<std::string> storedPictureNames(const Json &body, const ParamTable &table);

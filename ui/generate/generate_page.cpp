@@ -41,12 +41,7 @@ QString infotextIn(const QString &path)
     QFile file(path);
     if (!file.open(QIODevice::ReadOnly) || file.size() > kMostFileBytes) return {};
     const QByteArray bytes = file.readAll();
-    const Expected<std::vector<TextChunk>> texts =
-        readPngTexts({bytes.constData(), static_cast<std::size_t>(bytes.size())});
-    if (!texts) return {};
-    for (const TextChunk &text : *texts)
-        if (text.keyword == kInfotextKeyword) return QString::fromStdString(text.text);
-    return {};
+    return QString::fromStdString(sg::infotextIn({bytes.constData(), static_cast<std::size_t>(bytes.size())}));
 }
 
 }  // namespace

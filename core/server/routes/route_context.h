@@ -42,6 +42,7 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context);
 void mountFileRoutes(http::Router &router, const RouteContext &context);
 void mountWebuiRoutes(http::Router &router, const RouteContext &context);
 void mountWebuiListRoutes(http::Router &router, const RouteContext &context);
+void mountPngInfoRoute(http::Router &router, const RouteContext &context);
 void mountManagementRoutes(http::Router &router, const RouteContext &context);
 
 /// {"$ref": "#/components/schemas/<name>"}

@@ -176,6 +176,7 @@ void mountWebuiRoutes(http::Router &router, const RouteContext &context)
                       return Reply::json(nullptr);
                   });
     mountOptions(router, context);
+    mountPngInfoRoute(router, context);
     mountWebuiListRoutes(router, context);
 }
 

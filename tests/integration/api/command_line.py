@@ -24,6 +24,15 @@ def run(name, *arguments, **options):
     return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=60, cwd=folder, **options)
 
 
+def without_texts(png):
+    out, at = png[:8], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at:at + 4], "big")
+        out += b"" if png[at + 4:at + 8] in (b"tEXt", b"iTXt") else png[at:end]
+        at = end
+    return out
+
+
 def test_one_picture():
     done = run("generate", "--prompt", "a red star", "-o", "star.png", *SMALL)
     assert done.returncode == 0 and done.stdout == "star.png\n" and done.stderr == "", done
@@ -58,6 +67,20 @@ def test_any_field():
         assert done.returncode == 2 and named in done.stderr, (wrong, done)
     done = run("generate", "--prompt", "x", "--refiner", "nobody", *SMALL)
     assert done.returncode == 3 and "nobody" in done.stderr, done
+
+
+def test_like_another_picture():
+    first = run("generate", "--prompt", "a (red:1.2) star", "--negative", "blue", "--seed", "77", "--model", "beta", "--sampler", "DDIM", "--set", "eta=0.4",
+                "--json", "-o", "first.png", *SMALL)
+    again = run("generate", "--like", "first.png", "--json", "-o", "again.png")
+    assert first.returncode == again.returncode == 0, (first, again)
+    assert json.loads(first.stdout)["infotexts"] == json.loads(again.stdout)["infotexts"], (first, again)
+    other = json.loads(run("generate", "--like", "first.png", "--seed", "78", "--steps", "3", "--json").stdout)["parameters"]
+    assert (other["seed"], other["steps"], other["prompt"], other["stable_diffusion_model"]) == (78, 3, "a (red:1.2) star", "sub/beta"), other
+    (folder / "plain.png").write_bytes(without_texts((folder / "first.png").read_bytes()))
+    for file, said in (("plain.png", "no infotext"), ("nobody.png", "nobody.png")):
+        refused = run("generate", "--like", file)
+        assert refused.returncode == 2 and said in refused.stderr, refused
 
 
 def test_from_a_picture():

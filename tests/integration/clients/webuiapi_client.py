@@ -36,6 +36,16 @@ def test_text_to_image():
     assert "parameters" in result.image.info, result.image.info
 
 
+def test_what_a_picture_says():
+    api = client()
+    drawn = api.txt2img(prompt="a blue ring, (red:1.2)", negative_prompt="green", seed=1003, width=64, height=128, steps=3, cfg_scale=5,
+                        sampler_name="Euler a", scheduler="karras")
+    said = api.png_info(drawn.image)
+    assert said.info == drawn.image.info["parameters"], said.info
+    assert said.parameters["Prompt"] == "a blue ring, (red:1.2)" and said.parameters["Negative prompt"] == "green", said.parameters
+    assert said.parameters["Seed"] == "1003" and said.parameters["Sampler"] == "Euler a", said.parameters
+
+
 def test_image_to_image_and_hires_fix():
     api = client()
     start = Image.new("RGB", (64, 64), "red")

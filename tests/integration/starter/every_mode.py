@@ -1,0 +1,183 @@
+"""The starter model through every mode, over HTTP and the engine that computes: each picture is drawn a second time from
+nothing but what POST /sdapi/v1/png-info reads in the first one's file (and its start pictures), and is the same."""
+import base64
+import io
+import pathlib
+import sys
+import urllib.parse
+
+import numpy
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "integration" / "engine"),
+                str(ROOT / "tests" / "integration" / "starter")]
+import image_to_image as pictures  # noqa: E402
+from companions import STARTER, read, write  # noqa: E402
+from serigraphd import run_cases  # noqa: E402
+
+PROMPT = {"stable_diffusion_model": "starter", "prompt": "a red star on a blue background", "cfg_scale": 5, "seed": 4, "steps": 4, "width": 64,
+          "height": 64, "sampler_name": "Euler"}
+START = pictures.b64(pictures.start())
+MASK = pictures.b64(pictures.mask((20, 24, 43, 47)))
+
+
+def draw(path, body):
+    """The files of the task's pictures."""
+    answer = server.post(path, body, timeout=300)
+    assert answer.status == 200, (answer, body)
+    task = answer.json()
+    assert task["status"] == "succeeded", (task, {key: body[key] for key in body if key not in ("init_images", "mask")})
+    files = []
+    for url in task["ossUrl"]:
+        parts = urllib.parse.urlsplit(url)
+        file = server.get(f"{parts.path}?{parts.query}")
+        assert file.status == 200, file
+        files.append(file.body)
+    return files
+
+
+def pixels(file):
+    return numpy.asarray(Image.open(io.BytesIO(file)).convert("RGB"), int)
+
+
+def check(name, path, fields, different_from=None):
+    """Draws, draws again from the infotext, compares. Returns the files."""
+    body = {**PROMPT, **fields}
+    inputs = {key: body[key] for key in ("init_images", "mask") if key in body}
+    files = draw(path, body)
+    for number, file in enumerate(files):
+        info = server.post("/sdapi/v1/png-info", {"image": base64.b64encode(file).decode()})
+        assert info.status == 200, info
+        said = info.json()
+        assert said["info"] and not said["x_notes"], (name, said)
+        again = draw(path, {"stable_diffusion_model": "starter", **said["x_fields"], **inputs})
+        assert len(again) == 1, (name, len(again))
+        first, second = pixels(file), pixels(again[0])
+        assert first.shape == second.shape, (name, first.shape, second.shape, said["info"])
+        # A batch adds up in another order than its pictures alone.
+        allowed = 1 if body.get("batch_size", 1) > 1 or len(body.get("init_images", [])) > 1 else 0
+        worst = abs(first - second).max()
+        assert worst <= allowed, f"{name}: picture {number} comes out different by {worst}\n{said['info']}"
+        assert first.std() > 5, (name, "is one colour")
+    if different_from is not None:
+        assert (pixels(files[0]).shape != pixels(different_from).shape or abs(pixels(files[0]) - pixels(different_from)).max() > 2), \
+            f"{name} changes nothing"
+    return files
+
+
+def text(name, different_from=None, **fields):
+    return check(name, "/txt2img", fields, different_from)
+
+
+def image(name, different_from=None, **fields):
+    return check(name, "/img2img", {"init_images": [START], "denoising_strength": 0.7, **fields}, different_from)
+
+
+def names(path):
+    answer = server.get(f"/sdapi/v1/{path}")
+    return [one.get("label", one["name"]) for one in answer.json()]
+
+
+def test_samplers_and_schedules():
+    samplers = names("samplers")
+    assert len(samplers) == 25, samplers
+    for sampler in samplers:
+        text(sampler, sampler_name=sampler)
+    for schedule in names("schedulers"):
+        text(schedule, sampler_name="DPM++ 2M", scheduler=schedule)
+    plain = text("plain")[0]
+    text("eta", plain, sampler_name="DDIM", eta=0.6)
+    text("churn", plain, sampler_name="Heun", s_churn=8, s_noise=1.01, s_tmin=0.1)
+    text("schedule numbers", plain, sampler_name="Euler", scheduler="Karras", sigma_min=0.05, sigma_max=12, rho=5)
+    text("discard", plain, always_discard_next_to_last_sigma=True)
+    text("UniPC order", plain, sampler_name="UniPC", uni_pc_order=2)
+
+
+def test_noise():
+    plain = text("plain")[0]
+    text("NV", plain, randn_source="NV")
+    text("variation", plain, subseed=9, subseed_strength=0.4)
+    text("ENSD", plain, sampler_name="Euler a", eta_noise_seed_delta=31337)
+    text("seed resize", plain, seed_resize_from_w=96, seed_resize_from_h=64)
+    assert len(text("batches", None, batch_size=2, n_iter=2)) == 4
+
+
+def test_prompts():
+    plain = text("plain")[0]
+    for prompt in ("a (red:1.4) star on a [blue] background", "a [red:green:2] star", "a [red|green] star", "a red star AND a blue ring :0.6",
+                   "a red star BREAK on a blue background", "a {red|green} __shape__ on a {white|black} background",
+                   "a bent-word star", "a red star <lora:bent:0.8>"):
+        text(prompt, plain, prompt=prompt)
+    text("negative", plain, negative_prompt="green, (dark:1.3)")
+    text("emphasis", text("weights", prompt="a (red:1.6) star")[0], prompt="a (red:1.6) star", emphasis="No norm")
+    text("clip skip", plain, clip_skip=2)
+    text("long negative", None, negative_prompt="a, " * 60, pad_cond_uncond=True)
+
+
+def test_guidance():
+    plain = text("plain")[0]
+    text("CFG 1", plain, cfg_scale=1)
+    text("rescale", plain, cfg_rescale=0.7)
+    text("interval", plain, cfg_start=0.2, cfg_end=0.8)
+    text("skip early", plain, skip_early_cond=0.5)
+    text("NGMS", plain, s_min_uncond=2.0)
+
+
+def test_hires_fix_and_refiner():
+    plain = text("plain")[0]
+    hires = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6}
+    for upscaler in names("latent-upscale-modes") + names("upscalers"):
+        text(upscaler, plain, **hires, hr_upscaler=upscaler, hr_second_pass_steps=2)
+    text("hires of its own", plain, **hires, hr_upscaler="Latent", hr_sampler_name="DDIM", hr_prompt="a green ring", hr_negative_prompt="red",
+         hr_checkpoint_name="other")
+    text("refiner", plain, refiner_checkpoint="other", refiner_switch_at=0.5)
+
+
+def test_image_to_image():
+    plain = image("image to image")[0]
+    for mode in range(1, 4):
+        image(f"resize mode {mode}", plain, resize_mode=mode, width=96)
+    image("strength", plain, denoising_strength=0.3)
+    image("noise multiplier", plain, initial_noise_multiplier=0.8)
+    image("extra noise", plain, img2img_extra_noise=0.2)
+    image("exact steps", plain, img2img_fix_steps=True)
+    image("colour correction", plain, img2img_color_correction=True)
+    assert len(image("two starts", None, init_images=[START, pictures.b64(pictures.start().rotate(90))])) == 2
+
+
+def test_inpainting():
+    masked = {"mask": MASK, "mask_blur": 2, "inpaint_full_res": False}
+    plain = image("inpainting", **masked, inpainting_fill=1)[0]
+    for fill in (0, 2, 3):
+        image(f"fill {fill}", plain, **masked, inpainting_fill=fill)
+    image("inverted", plain, **masked, inpainting_fill=1, inpainting_mask_invert=1)
+    image("only masked", plain, mask=MASK, mask_blur=2, inpaint_full_res=True, inpaint_full_res_padding=8, inpainting_fill=1)
+    image("blur across", plain, mask=MASK, mask_blur_x=6, mask_blur_y=1, inpaint_full_res=False, inpainting_fill=1)
+    image("soft latents", plain, **masked, inpainting_fill=1, mask_round=False)
+
+
+def other_checkpoint(path):
+    """The starter with one layer turned round."""
+    metadata, header, body = read(STARTER)
+    tensors = {name: (one["dtype"], one["shape"], body[slice(*one["data_offsets"])]) for name, one in header.items()}
+    name = "model.diffusion_model.middle_block.0.in_layers.2.weight"
+    dtype, shape, data = tensors[name]
+    tensors[name] = dtype, shape, numpy.frombuffer(data, numpy.uint16)[::-1].tobytes()
+    write(path, tensors, metadata)
+
+
+class EveryServer(pictures.RealServer):
+    """With a second checkpoint and an embedding as well."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        other_checkpoint(self.folder / "adapters" / "other.safetensors")
+        vector = numpy.random.default_rng(3).normal(0, 0.4, (1, 64)).astype("<f4")
+        write(self.folder / "adapters" / "bent-word.safetensors", {"emb_params": ("F32", vector.shape, vector.tobytes())})
+
+
+if __name__ == "__main__":
+    with EveryServer(ready_s=120) as server:
+        pictures.server = server
+        run_cases([value for name, value in list(globals().items()) if name.startswith("test_")])
