@@ -127,7 +127,7 @@ void TaskSink::image(std::int64_t index, Image picture)
     std::string text = infotext({.values = values,
                                  .table = m_table,
                                  .modelName = m_message.model.name,
-                                 .modelHash = m_message.model.hash,
+                                 .modelHash = m_message.model.hash.substr(0, 10),
                                  .seed = request.imageSeed(index),
                                  .subseed = request.imageSubseed(index),
                                  .scheduleLabel = scheduleLabel(request),

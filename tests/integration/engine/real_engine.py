@@ -48,7 +48,7 @@ def load_and_generate():
         text = png_text(payload)["parameters"]
         assert text == header["infotext"]
         for part in (PARAMS["prompt"], "Negative prompt: blue", "Steps: 3", "Sampler: DPM++ 2M", "Schedule type: Karras",
-                     f"Seed: {header['seed']}", "Size: 64x64", "Model hash: 0123456789", "Model: starter"):
+                     f"Seed: {header['seed']}", "Size: 64x64", "Model hash: 0123456789,", "Model: starter"):
             assert part in text, (part, text)
     assert len({payload for _, payload in pictures}) == 4, "different seeds drew the same picture"
     # The third of a batch of four is the picture that its own seed gives alone.

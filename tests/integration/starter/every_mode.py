@@ -51,6 +51,9 @@ def check(name, path, fields, different_from=None):
         assert info.status == 200, info
         said = info.json()
         assert said["info"] and not said["x_notes"], (name, said)
+        assert len(said["parameters"]["Model hash"]) == 10, said["info"]
+        if "init_images" in inputs:
+            inputs["init_images"] = [body["init_images"][number % len(body["init_images"])]]
         again = draw(path, {"stable_diffusion_model": "starter", **said["x_fields"], **inputs})
         assert len(again) == 1, (name, len(again))
         first, second = pixels(file), pixels(again[0])
@@ -136,13 +139,9 @@ def test_hires_fix_and_refiner():
 
 def test_image_to_image():
     plain = image("image to image")[0]
-    for mode in range(1, 4):
-        image(f"resize mode {mode}", plain, resize_mode=mode, width=96)
     image("strength", plain, denoising_strength=0.3)
     image("noise multiplier", plain, initial_noise_multiplier=0.8)
     image("extra noise", plain, img2img_extra_noise=0.2)
-    image("exact steps", plain, img2img_fix_steps=True)
-    image("colour correction", plain, img2img_color_correction=True)
     assert len(image("two starts", None, init_images=[START, pictures.b64(pictures.start().rotate(90))])) == 2
 
 
@@ -154,7 +153,6 @@ def test_inpainting():
     image("inverted", plain, **masked, inpainting_fill=1, inpainting_mask_invert=1)
     image("only masked", plain, mask=MASK, mask_blur=2, inpaint_full_res=True, inpaint_full_res_padding=8, inpainting_fill=1)
     image("blur across", plain, mask=MASK, mask_blur_x=6, mask_blur_y=1, inpaint_full_res=False, inpainting_fill=1)
-    image("soft latents", plain, **masked, inpainting_fill=1, mask_round=False)
 
 
 def other_checkpoint(path):
