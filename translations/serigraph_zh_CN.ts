@@ -1536,6 +1536,14 @@
         </translation>
     </message>
     <message>
+        <source>Loading the model: %1 %</source>
+        <translation>正在加载模型：%1 %</translation>
+    </message>
+    <message>
+        <source>Making the networks…</source>
+        <translation>正在构建网络…</translation>
+    </message>
+    <message>
         <source>Starting…</source>
         <translation>正在开始…</translation>
     </message>

@@ -17,6 +17,8 @@ ProgressBar::ProgressBar() : m_terminal(::isatty(STDERR_FILENO) == 1) {}
 void ProgressBar::show(const TaskProgress &progress)
 {
     if (!m_terminal) return;
+    if (progress.loading)
+        return note("loading the model: " + std::to_string(static_cast<int>(*progress.loading * 100)) + " %");
     const int full = static_cast<int>(std::clamp(progress.fraction, 0.0, 1.0) * kWidth);
     const std::string bar =
         std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(kWidth - full), '.');

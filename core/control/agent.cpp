@@ -250,6 +250,8 @@ void Agent::Private::handle(Frame &frame)
     taken = true;
     if (type == "progress") {
         Q_EMIT q->progressed(id, frame.header);
+    } else if (type == "loading") {
+        Q_EMIT q->loading(id, frame.header);
     } else if (type == "preview") {
         Q_EMIT q->previewed(id, frame);
     } else if (type == "image") {

@@ -57,6 +57,8 @@ public:
 Q_SIGNALS:
     void readyChanged(bool ready);
     void progressed(const std::string &run, const sg::Json &event);
+    /// The run's files are being read: the event has `bytes` and `total`.
+    void loading(const std::string &run, const sg::Json &event);
     void previewed(const std::string &run, const sg::Frame &frame);
     void imageArrived(const std::string &run, const sg::Frame &frame);
     /// `done` is the event, with the engine's warnings.

@@ -58,6 +58,7 @@ void ProgressBoard::advance(const std::string &id, const Json &event)
     const auto it = m_tasks.find(id);
     if (it == m_tasks.end() || isFinal(it->second.state)) return;
     TaskProgress &progress = it->second;
+    progress.loading.reset();
     progress.fraction = std::clamp(number(event, "fraction"), 0.0, 0.99);
     progress.etaSeconds = std::max(0.0, number(event, "eta"));
     progress.rate = number(event, "rate");
@@ -66,6 +67,15 @@ void ProgressBoard::advance(const std::string &id, const Json &event)
     progress.steps = integer(event, "steps");
     progress.image = integer(event, "image");
     progress.images = std::max(progress.images, integer(event, "images"));
+}
+
+void ProgressBoard::load(const std::string &id, const Json &event)
+{
+    const std::lock_guard lock(m_mutex);
+    const auto it = m_tasks.find(id);
+    const double total = number(event, "total");
+    if (it == m_tasks.end() || isFinal(it->second.state) || total <= 0) return;
+    it->second.loading = std::clamp(number(event, "bytes") / total, 0.0, 1.0);
 }
 
 void ProgressBoard::preview(const std::string &id, std::string jpeg)

@@ -20,6 +20,8 @@ public:
     void end(const std::string &id, TaskState state);
     /// A progress event of the engine (docs/protocol.md).
     void advance(const std::string &id, const Json &event);
+    /// A loading event of the engine.
+    void load(const std::string &id, const Json &event);
     void preview(const std::string &id, std::string jpeg);
 
     std::optional<TaskProgress> find(const std::string &id) const;

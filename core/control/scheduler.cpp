@@ -83,6 +83,11 @@ Scheduler::Scheduler(Parts parts, AgentConfig agent, int maxAttempts, QObject *p
         m_parts.board.advance(m_run->task.id, event);
         noteProgress();
     });
+    connect(&m_agent, &Agent::loading, this, [this](const std::string &run, const Json &event) {
+        if (!isCurrent(run)) return;
+        m_parts.board.load(m_run->task.id, event);
+        noteProgress();
+    });
     connect(&m_agent, &Agent::previewed, this, [this](const std::string &run, const Frame &frame) {
         if (!isCurrent(run)) return;
         m_parts.board.preview(m_run->task.id, frame.payload);

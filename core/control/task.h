@@ -4,6 +4,7 @@
 #include "core/params/param_values.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,7 @@ struct TaskProgress {
     int steps = 0;
     int image = 0;  ///< index of the current batch's first picture
     int images = 0;
+    std::optional<double> loading;    ///< how much of the model is read, 0..1, while that is what is done
     int position = 0;                 ///< tasks ahead of a waiting one
     std::uint64_t previewNumber = 0;  ///< counts up with each preview
     std::string preview;              ///< JPEG bytes, or empty

@@ -93,7 +93,8 @@ Json progressJson(const std::string &id, const TaskProgress &progress, bool with
             {"status", taskStateName(progress.state)},
             {"rate", progress.rate},
             {"sigma", progress.sigma},
-            {"position", progress.position}};
+            {"position", progress.position},
+            {"loading", progress.loading && running ? Json(*progress.loading) : Json()}};
 }
 
 TaskProgress progressOfStored(const TaskRecord &task)

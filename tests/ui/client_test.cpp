@@ -1,7 +1,10 @@
 #include "ui/client/api_client.h"
+#include "ui/client/api_decode.h"
 #include "ui/client/task_watcher.h"
 #include "ui/generate/generation_queue.h"
+#include "ui/generate/progress_panel.h"
 
+#include <QLabel>
 #include <QSignalSpy>
 #include <QTcpServer>
 #include <QTcpSocket>
@@ -79,6 +82,7 @@ private Q_SLOTS:
     void namesAreEncodedOnce();
     void aTaskThatIsGoneEnds();
     void aServerThatIsAwayIsWaitedFor();
+    void loadingIsShown();
 };
 
 void ClientTest::theAddressesPrefixIsKept_data()
@@ -163,6 +167,21 @@ void ClientTest::aServerThatIsAwayIsWaitedFor()
     QCOMPARE(finished.front().front().toString(), u"cancelled"_s);
     QCOMPARE(lost.count(), 0);
     QVERIFY(polls >= 3);
+}
+
+void ClientTest::loadingIsShown()
+{
+    ProgressPanel panel;
+    panel.setPending(1);
+    const auto textAfter = [&](Json json) {
+        json["status"] = "running";
+        panel.setProgress(*decodeProgress(json));
+        return panel.findChild<QLabel *>(u"progressText"_s)->text();
+    };
+    QCOMPARE(textAfter({{"loading", 0.426}}), u"Loading the model: 42 %"_s);
+    QCOMPARE(textAfter({{"loading", 1.0}}), u"Making the networks…"_s);
+    QCOMPARE(textAfter({{"loading", nullptr}, {"state", {{"sampling_step", 3}, {"sampling_steps", 20}}}}),
+             u"Step 3 of 20"_s);
 }
 
 QTEST_MAIN(ClientTest)

@@ -3,7 +3,6 @@
 #include "ui/generate/generate_page.h"
 #include "ui/generate/param_form.h"
 #include "ui/generate/picture_panel.h"
-#include "ui/generate/progress_panel.h"
 #include "ui/log/log_page.h"
 #include "ui/models/models_page.h"
 #include "ui/server/server_page.h"

@@ -147,6 +147,8 @@ Expected<TaskProgressInfo> decodeProgress(const Json &json)
     progress.etaSeconds = number<double>(json, "etaRelative");
     progress.rate = number<double>(json, "rate");
     progress.position = number<int>(json, "position");
+    if (const auto loading = json.find("loading"); loading != json.end() && loading->is_number())
+        progress.loading = loading->get<double>();
     if (const auto state = json.find("state"); state != json.end() && state->is_object()) {
         progress.step = number<int>(*state, "sampling_step");
         progress.steps = number<int>(*state, "sampling_steps");

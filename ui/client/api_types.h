@@ -9,6 +9,7 @@
 #include <QStringList>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace sg::ui {
@@ -48,8 +49,9 @@ struct TaskProgressInfo {
     double rate = 0;  ///< steps per second
     int step = 0;
     int steps = 0;
-    int position = 0;    ///< tasks ahead of a waiting one
-    QByteArray preview;  ///< JPEG, decoded from base64; from polling only
+    int position = 0;               ///< tasks ahead of a waiting one
+    std::optional<double> loading;  ///< how much of the model is read, 0..1
+    QByteArray preview;             ///< JPEG, decoded from base64; from polling only
 };
 
 /// GET /tasks/{id}/result.

@@ -79,6 +79,11 @@ void ProgressPanel::setPending(int pending)
 
 void ProgressPanel::setProgress(const TaskProgressInfo &progress)
 {
+    if (progress.loading) {
+        const int percent = static_cast<int>(*progress.loading * 100);
+        m_bar->setValue(0);
+        return m_text->setText(percent < 100 ? tr("Loading the model: %1 %").arg(percent) : tr("Making the networks…"));
+    }
     if (progress.status == u"waiting"_s || progress.steps == 0) {
         m_text->setText(progress.position > 0 ? tr("Waiting: %n before it", nullptr, progress.position)
                                               : tr("Starting…"));

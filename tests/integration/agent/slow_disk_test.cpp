@@ -96,7 +96,11 @@ void SlowDiskTest::cancelWhileReading()
     QTRY_VERIFY_WITH_TIMEOUT(fixture->service().engineReady(), 60'000);
     QVERIFY(fixture->submit(starterTask("cancelled")).has_value());
     QVERIFY(fixture->running("cancelled"));
-    QTest::qWait(700);
+    const auto loading = [&] {
+        const std::optional<TaskProgress> now = fixture->service().progress("cancelled");
+        return now && now->loading && *now->loading > 0 && *now->loading < 1;
+    };
+    QTRY_VERIFY(loading());
     QCOMPARE(fixture->cancel("cancelled")->state, TaskState::Cancelled);
     QVERIFY(fixture->service().engineReady());
 }

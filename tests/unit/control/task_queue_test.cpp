@@ -204,10 +204,15 @@ void TaskQueueTest::progressBoard()
     ProgressBoard board;
     board.start("a", 4);
     QCOMPARE(board.running(), std::string("a"));
+    board.load("a", {{"bytes", 30}, {"total", 40}});
+    QCOMPARE(*board.find("a")->loading, 0.75);
+    board.load("a", {{"bytes", 30}, {"total", 0}});
+    QCOMPARE(*board.find("a")->loading, 0.75);
     board.advance("a", {{"step", 3}, {"steps", 20}, {"fraction", 1.5}, {"eta", -3}, {"rate", "fast"}, {"sigma", 2.5}});
     board.preview("a", "one");
     board.preview("a", "two");
     const TaskProgress progress = *board.find("a");
+    QVERIFY(!progress.loading);
     QCOMPARE(progress.step, 3);
     QCOMPARE(progress.images, 4);
     QCOMPARE(progress.fraction, 0.99);
