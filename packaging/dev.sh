@@ -21,7 +21,7 @@ packaging/dev.sh COMMAND
        --cuda      … and the NVIDIA libraries that a GPU needs
        --peers     … and the Python peers for parity data and benchmarks (5 GB; CI never needs them)
   build            set up and build into build/; the programs are in build/bin/
-  bench NAME       cpu-step, cold-start or api: measure, beside the peers
+  bench NAME       cpu-step, cold-start, api, switch or memory: measure, beside the peers
   screenshots      draw every page into docs/screenshots/
   format           clang-format over our sources
   gpu-bundle       pack what core/diffusion needs on a bare GPU machine, into build/gpu-bundle
@@ -170,11 +170,11 @@ tests() {
 }
 
 bench() {
-    [ $# -gt 0 ] || die "bench needs a name: cpu-step, cold-start or api"
+    [ $# -gt 0 ] || die "bench needs a name: cpu-step, cold-start, api, switch or memory"
     local name=$1 script
     shift
     script=tests/bench/${name//-/_}.py
-    [ -e "$script" ] || die "there is no benchmark '$name': cpu-step, cold-start or api"
+    [ -e "$script" ] || die "there is no benchmark '$name': cpu-step, cold-start, api, switch or memory"
     if [ "$name" = api ]; then build; exec "$test_python" "$script" --bin build/bin "$@"; fi
     deps --peers
     build

@@ -8,8 +8,23 @@ import os
 import torch
 from safetensors.torch import save_file
 
-WIDTH, MULTIPLIERS, BLOCKS, CONTEXT = 320, (1, 2, 4, 4), 2, 768
+from dataclasses import dataclass
+
+WIDTH, BLOCKS = 320, 2
 TIME = 4 * WIDTH
+
+
+@dataclass(frozen=True)
+class Family:
+    multipliers: tuple
+    depths: tuple  # transformer blocks of each level
+    context: int
+    linear: bool = False  # transformers are entered by a matrix
+    vector: int = 0
+
+
+SD15 = Family((1, 2, 4, 4), (1, 1, 1, 0), 768)
+SDXL = Family((1, 2, 4), (0, 2, 10), 2048, True, 2816)
 
 
 def affine(name, out, *rest):
@@ -27,49 +42,52 @@ def unet_res(name, given, out):
     return shapes | (affine(f"{name}.skip_connection", out, given, 1, 1) if given != out else {})
 
 
-def transformer(name, channels):
+def transformer(name, channels, depth, family):
+    inner = () if family.linear else (1, 1)
     shapes = norm(f"{name}.norm", channels)
-    shapes |= affine(f"{name}.proj_in", channels, channels, 1, 1) | affine(f"{name}.proj_out", channels, channels, 1, 1)
-    block = f"{name}.transformer_blocks.0"
-    for number, width in ((1, channels), (2, CONTEXT)):
-        shapes |= {f"{block}.attn{number}.to_q.weight": (channels, channels)}
-        shapes |= {f"{block}.attn{number}.to_{part}.weight": (channels, width) for part in "kv"}
-        shapes |= affine(f"{block}.attn{number}.to_out.0", channels, channels)
-    shapes |= affine(f"{block}.ff.net.0.proj", 8 * channels, channels) | affine(f"{block}.ff.net.2", channels, 4 * channels)
-    for number in (1, 2, 3):
-        shapes |= norm(f"{block}.norm{number}", channels)
+    shapes |= affine(f"{name}.proj_in", channels, channels, *inner) | affine(f"{name}.proj_out", channels, channels, *inner)
+    for block in (f"{name}.transformer_blocks.{i}" for i in range(depth)):
+        for number, width in ((1, channels), (2, family.context)):
+            shapes |= {f"{block}.attn{number}.to_q.weight": (channels, channels)}
+            shapes |= {f"{block}.attn{number}.to_{part}.weight": (channels, width) for part in "kv"}
+            shapes |= affine(f"{block}.attn{number}.to_out.0", channels, channels)
+        shapes |= affine(f"{block}.ff.net.0.proj", 8 * channels, channels) | affine(f"{block}.ff.net.2", channels, 4 * channels)
+        for number in (1, 2, 3):
+            shapes |= norm(f"{block}.norm{number}", channels)
     return shapes
 
 
-def unet_shapes():
+def unet_shapes(family=SD15):
     root = "model.diffusion_model"
     shapes = affine(f"{root}.time_embed.0", TIME, WIDTH) | affine(f"{root}.time_embed.2", TIME, TIME)
+    if family.vector:
+        shapes |= affine(f"{root}.label_emb.0.0", TIME, family.vector) | affine(f"{root}.label_emb.0.2", TIME, TIME)
     shapes |= affine(f"{root}.input_blocks.0.0", WIDTH, 4, 3, 3)
-    skips, channels, last = [WIDTH], WIDTH, len(MULTIPLIERS) - 1
-    for level, multiplier in enumerate(MULTIPLIERS):
+    skips, channels, last = [WIDTH], WIDTH, len(family.multipliers) - 1
+    for level, multiplier in enumerate(family.multipliers):
         for _ in range(BLOCKS):
             name = f"{root}.input_blocks.{len(skips)}"
             shapes |= unet_res(f"{name}.0", channels, WIDTH * multiplier)
             channels = WIDTH * multiplier
-            if level < last:
-                shapes |= transformer(f"{name}.1", channels)
+            if family.depths[level]:
+                shapes |= transformer(f"{name}.1", channels, family.depths[level], family)
             skips.append(channels)
         if level < last:
             shapes |= affine(f"{root}.input_blocks.{len(skips)}.0.op", channels, channels, 3, 3)
             skips.append(channels)
     middle = f"{root}.middle_block"
-    shapes |= unet_res(f"{middle}.0", channels, channels) | transformer(f"{middle}.1", channels)
+    shapes |= unet_res(f"{middle}.0", channels, channels) | transformer(f"{middle}.1", channels, family.depths[-1] or 1, family)
     shapes |= unet_res(f"{middle}.2", channels, channels)
     number = 0
     for level in range(last, -1, -1):
         for block in range(BLOCKS + 1):
-            name, out = f"{root}.output_blocks.{number}", WIDTH * MULTIPLIERS[level]
+            name, out = f"{root}.output_blocks.{number}", WIDTH * family.multipliers[level]
             shapes |= unet_res(f"{name}.0", channels + skips.pop(), out)
             channels = out
-            if level < last:
-                shapes |= transformer(f"{name}.1", channels)
+            if family.depths[level]:
+                shapes |= transformer(f"{name}.1", channels, family.depths[level], family)
             if block == BLOCKS and level > 0:
-                shapes |= affine(f"{name}.{2 if level < last else 1}.conv", channels, channels, 3, 3)
+                shapes |= affine(f"{name}.{2 if family.depths[level] else 1}.conv", channels, channels, 3, 3)
             number += 1
     return shapes | norm(f"{root}.out.0", WIDTH) | affine(f"{root}.out.2", 4, WIDTH, 3, 3)
 
@@ -112,7 +130,7 @@ def vae_shapes():
 
 
 def text_shapes():
-    root, width = "cond_stage_model.transformer.text_model", CONTEXT
+    root, width = "cond_stage_model.transformer.text_model", SD15.context
     shapes = {f"{root}.embeddings.token_embedding.weight": (49408, width)}
     shapes |= {f"{root}.embeddings.position_embedding.weight": (77, width)}
     for layer in range(12):
@@ -139,14 +157,24 @@ def sd15_shapes():
     return unet_shapes() | vae_shapes() | text_shapes()
 
 
-def sd15_checkpoint(folder):
-    """The path of the checkpoint, made when it is not there (2.1 GB)."""
-    path = os.path.join(folder, "sd15-random-1.safetensors")
+def made_once(path, shapes, seed, title):
     if not os.path.exists(path):
         print(f"making {path}", flush=True)
-        os.makedirs(folder, exist_ok=True)
-        generator = torch.Generator().manual_seed(15)
-        tensors = {name: random_tensor(name, shape, generator) for name, shape in sd15_shapes().items()}
-        save_file(tensors, path + ".new", metadata={"modelspec.title": "random weights in the shape of Stable Diffusion 1.5"})
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        generator = torch.Generator().manual_seed(seed)
+        tensors = {name: random_tensor(name, shape, generator) for name, shape in shapes.items()}
+        save_file(tensors, path + ".new", metadata={"modelspec.title": title})
         os.replace(path + ".new", path)
     return path
+
+
+def sd15_checkpoint(folder):
+    """The path of the checkpoint, made when it is not there (2.1 GB)."""
+    return made_once(os.path.join(folder, "sd15-random-1.safetensors"), sd15_shapes(), 15,
+                     "random weights in the shape of Stable Diffusion 1.5")
+
+
+def sdxl_unet(folder):
+    """Only SDXL's UNet (5.1 GB)."""
+    return made_once(os.path.join(folder, "sdxl-unet-random-1.safetensors"), unet_shapes(SDXL), 16,
+                     "random weights in the shape of SDXL's UNet")

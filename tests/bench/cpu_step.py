@@ -1,6 +1,6 @@
-"""One step of Stable Diffusion 1.5's UNet on the CPU (batch 2: a CFG pair), ours beside diffusers and OpenVINO.
+"""One step of a UNet on the CPU (batch 2: a CFG pair), or one picture decoded, ours beside diffusers and OpenVINO.
 
-    packaging/dev.sh bench cpu-step [--sizes 512,256] [--steps 5] [--peers contiguous,openvino]
+    packaging/dev.sh bench cpu-step [--network sd15|sdxl|vae] [--sizes 512,256] [--steps 5] [--peers contiguous,openvino]
 
 Every peer runs in a process of its own, beside ours, on the same random fp16 checkpoint, in float32, with the same
 number of threads; steps alternate ours, peer, ours, peer. The first step of each is for warming up and for comparing
@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from checkpoint import sd15_checkpoint
+from checkpoint import sd15_checkpoint, sdxl_unet
 from measuring import bench_folder, cpu_seconds, header, summary
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -68,6 +68,10 @@ class Worker:
             for thread in os.listdir(f"/proc/{self.process.pid}/task"):
                 os.sched_setscheduler(int(thread), policy, os.sched_param(priority))
 
+    def peak(self):
+        """VmHWM in MiB."""
+        return next(int(line.split()[1]) >> 10 for line in open(f"/proc/{self.process.pid}/status") if line.startswith("VmHWM:"))
+
     def result(self):
         return np.fromfile(self.output, np.float32)
 
@@ -76,10 +80,22 @@ class Worker:
         self.process.wait()
 
 
-def make_input(folder, side):
-    path = os.path.join(folder, f"step-input-{side}.f32")
+def size_waves(sizes):
+    """[2, 6] -> [2, 1536]: cosines, then sines, of each number."""
+    rates = np.exp(-np.log(10000) * np.arange(128) / 128)
+    angles = sizes[:, :, None] * rates
+    return np.concatenate([np.cos(angles), np.sin(angles)], 2).reshape(2, -1)
+
+
+def make_input(folder, side, network):
+    path = os.path.join(folder, f"step-input-{network}-{side}.f32")
     rng = np.random.default_rng(side)
-    values = [rng.standard_normal((2, 4, side // 8, side // 8)), rng.standard_normal((2, 77, 768))]
+    values = [rng.standard_normal((1 if network == "vae" else 2, 4, side // 8, side // 8))]
+    if network != "vae":
+        values.append(rng.standard_normal((2, 77, 768 if network == "sd15" else 2048)))
+    if network == "sdxl":
+        sizes = np.array([[side, side, 0, 0, side, side]] * 2, np.float32)
+        values += [np.concatenate([rng.standard_normal((2, 1280)), size_waves(sizes)], 1), sizes]
     np.concatenate([value.ravel() for value in values]).astype(np.float32).tofile(path)
     return path
 
@@ -101,13 +117,14 @@ def compare(ours, peer, name, source, side, steps):
     paired = statistics.median(x / y for x, y in zip(*wall))
     busy = statistics.median(cpu[0]) / statistics.median(cpu[1])
     print(f"| {side} | {NAMES.get(name, 'diffusers ' + name)} | {summary(wall[0])} | {summary(wall[1])} | {ratio:.2f} | {paired:.2f} | "
-          f"{busy:.2f} | {error:.0e} |", flush=True)
+          f"{busy:.2f} | {error:.0e} | {ours.peak()} / {peer.peak()} |", flush=True)
     return ratio
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True, help="folder of the built programs")
+    parser.add_argument("--network", choices=["sd15", "sdxl", "vae"], default="sd15", help="vae: decoding, with SD1.5's")
     parser.add_argument("--sizes", default="512,256")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -118,18 +135,22 @@ def main():
     Worker.realtime = arguments.realtime
     sizes = [int(size) for size in arguments.sizes.split(",")]
     folder = bench_folder()
-    checkpoint = sd15_checkpoint(folder)
-    inputs = {side: make_input(folder, side) for side in sizes}
-    header(f"UNet step of a random SD1.5 checkpoint, batch 2, float32, {arguments.threads} threads, {arguments.steps} steps each, alternating"
+    network = arguments.network
+    checkpoint = sdxl_unet(folder) if network == "sdxl" else sd15_checkpoint(folder)
+    inputs = {side: make_input(folder, side, network) for side in sizes}
+    what = {"sd15": "UNet step of a random SD1.5 checkpoint, batch 2", "sdxl": "UNet step of a random SDXL UNet, batch 2",
+            "vae": "decoding one picture with a random SD1.5 checkpoint"}[network]
+    header(f"{what}, float32, {arguments.threads} threads, {arguments.steps} steps each, alternating"
            + (", under the real-time scheduler" if arguments.realtime else ""))
-    ours = Worker([os.path.join(arguments.bin, "..", "bench", "unet_step"), checkpoint, str(arguments.threads)], "ours.f32", **OURS)
-    print(f"our UNet was loaded in {ours.load_seconds:.1f} s\n")
-    print("| side | peer | ours, s | peer, s | ours / peer | by pairs | by processor time | outputs differ by |\n"
-          "| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    ours = Worker([os.path.join(arguments.bin, "..", "bench", "unet_step"), checkpoint, str(arguments.threads),
+                   "vae" if network == "vae" else "unet"], "ours.f32", **OURS)
+    print(f"our network was loaded in {ours.load_seconds:.1f} s\n")
+    print("| side | peer | ours, s | peer, s | ours / peer | by pairs | by processor time | outputs differ by | VmHWM, MiB, ours / peer |\n"
+          "| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     ratios = {}
     for name in arguments.peers.split(","):
         kind, environment = PEERS[name]
-        command = [sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads)]
+        command = [sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads), network]
         peer = Worker(command, "peer.f32", **environment)
         for side in sizes:
             ratios[side, name] = compare(ours, peer, name, inputs[side], side, arguments.steps)

@@ -6,6 +6,12 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionMode
 from transformers import CLIPTextConfig
 
 UNET = dict(sample_size=64, cross_attention_dim=768, attention_head_dim=8)  # the rest are diffusers' defaults: SD 1's
+SDXL_UNET = dict(
+    sample_size=128, cross_attention_dim=2048, attention_head_dim=(5, 10, 20), block_out_channels=(320, 640, 1280),
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), transformer_layers_per_block=(1, 2, 10),
+    use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816,
+)
 VAE = dict(
     block_out_channels=(128, 256, 512, 512),
     down_block_types=("DownEncoderBlock2D",) * 4,
@@ -65,6 +71,22 @@ def write_tokenizer(path):
     special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
     with open(os.path.join(path, "tokenizer_config.json"), "w", encoding="utf-8") as file:
         json.dump({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True, **special}, file)
+
+
+def write_sdxl_config(folder):
+    path = os.path.join(folder, "diffusers-config-sdxl")
+    if not os.path.exists(os.path.join(path, "unet", "config.json")):
+        import torch
+
+        with torch.device("meta"):
+            UNet2DConditionModel(**SDXL_UNET).save_config(os.path.join(path, "unet"))
+    return path
+
+
+def load_vae(checkpoint, config):
+    import torch
+
+    return AutoencoderKL.from_single_file(checkpoint, config=config, subfolder="vae", torch_dtype=torch.float32).eval()
 
 
 def load_unet(checkpoint, config):

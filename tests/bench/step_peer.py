@@ -1,5 +1,6 @@
-"""Runs single UNet steps in a peer, as unet_step does: step_peer.py KIND CHECKPOINT FOLDER THREADS, with KIND
-contiguous, channels_last (diffusers eager) or openvino; lines "run INPUT OUTPUT SIDE" on stdin.
+"""Runs single UNet steps, or decodes, in a peer, as unet_step does: step_peer.py KIND CHECKPOINT FOLDER THREADS NETWORK,
+with KIND contiguous, channels_last (diffusers eager) or openvino (sd15 only), NETWORK sd15, sdxl or vae; lines
+"run INPUT OUTPUT SIDE" on stdin.
 """
 import os
 import sys
@@ -10,28 +11,45 @@ import numpy as np
 TIMESTEP = 500.0
 
 
-def read(path, side):
+CONTEXT = {"sd15": 768, "sdxl": 2048, "vae": 0}
+
+
+def read(path, side, network):
+    """x, context, and of SDXL the pooled texts and the sizes."""
     values = np.fromfile(path, np.float32)
-    count = 2 * 4 * (side // 8) ** 2
-    return values[:count].reshape(2, 4, side // 8, side // 8), values[count:].reshape(2, 77, -1)
+    rows = 1 if network == "vae" else 2
+    count, words = rows * 4 * (side // 8) ** 2, 2 * 77 * CONTEXT[network]
+    x, context, rest = values[:count], values[count:count + words], values[count + words:]
+    told = []
+    if rest.size:
+        told = [rest[:2 * 2816].reshape(2, 2816)[:, :1280].copy(), rest[2 * 2816:].reshape(2, 6)]
+    return [x.reshape(rows, 4, side // 8, side // 8)] + ([context.reshape(2, 77, -1)] if words else []) + told
 
 
 class Diffusers:
-    def __init__(self, checkpoint, folder, threads, channels_last):
+    def __init__(self, checkpoint, folder, threads, channels_last, network):
         import peer_models
         import torch
 
         self.torch, self.layout = torch, torch.channels_last if channels_last else torch.contiguous_format
         torch.set_num_threads(threads)
-        self.unet = peer_models.load_unet(checkpoint, peer_models.write_config(folder)).to(memory_format=self.layout)
+        load = peer_models.load_vae if network == "vae" else peer_models.load_unet
+        config = peer_models.write_sdxl_config(folder) if network == "sdxl" else peer_models.write_config(folder)
+        self.network, self.model = network, load(checkpoint, config).to(memory_format=self.layout)
 
-    def run(self, x, context, side):
+    def call(self, x, context=None, texts=None, sizes=None):
+        if self.network == "vae":
+            return self.model.decode(x / 0.18215, return_dict=False)[0]
+        told = {"added_cond_kwargs": {"text_embeds": texts, "time_ids": sizes}} if texts is not None else {}
+        return self.model(x, self.torch.tensor(TIMESTEP), encoder_hidden_states=context, return_dict=False, **told)[0]
+
+    def run(self, side, x, *told):
         torch = self.torch
         with torch.inference_mode():
             x = torch.from_numpy(x).contiguous(memory_format=self.layout)
-            context = torch.from_numpy(context)
+            told = [torch.from_numpy(one) for one in told]
             begin = time.perf_counter()
-            y = self.unet(x, torch.tensor(TIMESTEP), encoder_hidden_states=context, return_dict=False)[0]
+            y = self.call(x, *told)
             seconds = time.perf_counter() - begin
         return seconds, y.contiguous().numpy()
 
@@ -44,7 +62,8 @@ class OpenVino:
 
         self.threads, self.side, self.core = threads, None, openvino.Core()
         self.path = os.path.join(folder, "sd15-random-1-unet.xml")
-        if not os.path.exists(self.path):
+        # An interrupted conversion leaves an empty file.
+        if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
             self.convert(openvino, checkpoint, folder)
 
     def convert(self, openvino, checkpoint, folder):
@@ -74,7 +93,7 @@ class OpenVino:
         hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self.threads, "PERFORMANCE_HINT": "LATENCY"}
         self.compiled, self.side = self.core.compile_model(model, "CPU", hints), side
 
-    def run(self, x, context, side):
+    def run(self, side, x, context):
         if side != self.side:
             self.prepare(side)
         begin = time.perf_counter()
@@ -83,16 +102,16 @@ class OpenVino:
 
 
 def main():
-    kind, checkpoint, folder, threads = sys.argv[1:]
+    kind, checkpoint, folder, threads, network = sys.argv[1:]
     begin = time.perf_counter()
     if kind == "openvino":
         peer = OpenVino(checkpoint, folder, int(threads))
     else:
-        peer = Diffusers(checkpoint, folder, int(threads), kind == "channels_last")
+        peer = Diffusers(checkpoint, folder, int(threads), kind == "channels_last", network)
     print(f"ready {time.perf_counter() - begin:.3f}", flush=True)
     for line in sys.stdin:
         _, source, target, side = line.split()
-        seconds, y = peer.run(*read(source, int(side)), int(side))
+        seconds, y = peer.run(int(side), *read(source, int(side), network))
         y.astype(np.float32).tofile(target)
         print(f"{seconds:.4f}", flush=True)
 

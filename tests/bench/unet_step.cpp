@@ -1,10 +1,11 @@
-// Runs single steps of a checkpoint's UNet on request, for tests/bench/cpu_step.py:
-//   unet_step CHECKPOINT THREADS [profile]
-// answers each line "run INPUT OUTPUT SIDE" on stdin with the seconds that the step took. INPUT holds x [2, 4, SIDE /
-// 8, SIDE / 8] and the conditioning [2, 77, context] as float32, OUTPUT gets the network's output in the same form.
-// With "profile", stderr says after each step how long each operator and shape took.
+// Runs single steps of a checkpoint's UNet, or decodes with its autoencoder, on request, for tests/bench/cpu_step.py:
+//   unet_step CHECKPOINT THREADS [unet|vae] [profile]
+// answers each line "run INPUT OUTPUT SIDE" on stdin with the seconds that it took. INPUT holds x [2, 4, SIDE / 8, SIDE
+// / 8], the conditioning [2, 77, context] and, where the network takes one, the vector [2, V], for the autoencoder
+// [1, 4, SIDE / 8, SIDE / 8], as float32; OUTPUT gets what was made in the same form. With "profile", stderr says after each step how long each operator and shape took.
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/unet/unet.h"
+#include "core/diffusion/vae/vae.h"
 #include "core/modelfile/safetensors.h"
 
 #include <ATen/Parallel.h>
@@ -27,6 +28,7 @@ namespace {
 constexpr float kTimestep = 500;
 constexpr std::int64_t kTokens = 77;
 const char *const kPrefix = "model.diffusion_model.";
+const char *const kVaePrefix = "first_stage_model.";
 
 double now()
 {
@@ -95,26 +97,43 @@ torch::Tensor readFloats(std::ifstream &file, at::IntArrayRef shape)
     return tensor;
 }
 
-sg::UNet load(const std::string &path)
+struct Networks {
+    sg::UNet unet{nullptr};
+    sg::Vae vae{nullptr};  ///< one of the two
+};
+
+Networks load(const std::string &path, bool vae)
 {
     const sg::Expected<sg::TensorIndex> index = sg::readSafetensors(path);
     if (!index) throw sg::Failure{index.error()};
     const auto file = sg::nn::MappedFile::open(path, index->identity());
     if (!file) throw sg::Failure{file.error()};
-    sg::UNet unet(sg::UNetConfig::detect(*index, kPrefix));
+    const sg::nn::WeightSource source{.index = *index, .files = {*file}};
     sg::nn::BindReport report;
-    sg::nn::bind(*unet, kPrefix, sg::nn::WeightSource{.index = *index, .files = {*file}}, report);
-    return unet;
+    Networks made;
+    if (vae) {
+        made.vae = sg::Vae(sg::VaeConfig::detect(*index, kVaePrefix));
+        sg::nn::bind(*made.vae, kVaePrefix, source, report);
+    } else {
+        made.unet = sg::UNet(sg::UNetConfig::detect(*index, kPrefix));
+        sg::nn::bind(*made.unet, kPrefix, source, report);
+    }
+    return made;
 }
 
-double step(sg::UNet &unet, const std::string &input, const std::string &output, std::int64_t side)
+double step(Networks &networks, const std::string &input, const std::string &output, std::int64_t side)
 {
     std::ifstream file(input, std::ios::binary);
-    const torch::Tensor x = readFloats(file, {2, 4, side / 8, side / 8});
-    const torch::Tensor context = readFloats(file, {2, kTokens, unet->config().contextDim});
+    const torch::Tensor x = readFloats(file, {networks.unet ? 2 : 1, 4, side / 8, side / 8});
+    torch::Tensor context, vector, y;
+    if (networks.unet) {
+        const sg::UNetConfig &config = networks.unet->config();
+        context = readFloats(file, {2, kTokens, config.contextDim});
+        if (config.vectorDim > 0) vector = readFloats(file, {2, config.vectorDim});
+    }
     const torch::Tensor timesteps = torch::full({2}, kTimestep);  // one a picture, as the pipeline calls it
     const double begin = now();
-    const torch::Tensor y = unet->forward(x, timesteps, context);
+    y = networks.unet ? networks.unet->forward(x, timesteps, context, vector) : networks.vae->decode(x);
     const double seconds = now() - begin;
     const torch::Tensor flat = y.contiguous();
     std::ofstream(output, std::ios::binary)
@@ -124,23 +143,25 @@ double step(sg::UNet &unet, const std::string &input, const std::string &output,
 
 int serve(int count, char **words)
 {
-    if (count != 3 && count != 4) {
-        std::fputs("usage: unet_step CHECKPOINT THREADS [profile]\n", stderr);
+    const std::string what = count > 3 ? words[3] : "unet";
+    if (count < 3 || count > 5 || (what != "unet" && what != "vae")) {
+        std::fputs("usage: unet_step CHECKPOINT THREADS [unet|vae] [profile]\n", stderr);
         return 2;
     }
+    const bool profile = count == 5;
     at::set_num_threads(std::atoi(words[2]));
     const c10::InferenceMode inference;
     const double begin = now();
-    sg::UNet unet = load(words[1]);
+    Networks networks = load(words[1], what == "vae");
     std::printf("ready %.3f\n", now() - begin);
     std::fflush(stdout);
-    if (count == 4) Profile::start();
+    if (profile) Profile::start();
     std::string command, input, output;
     std::int64_t side = 0;
     while (std::cin >> command >> input >> output >> side) {
-        std::printf("%.4f\n", step(unet, input, output, side));
+        std::printf("%.4f\n", step(networks, input, output, side));
         std::fflush(stdout);
-        if (count == 4) Profile::print();
+        if (profile) Profile::print();
     }
     return 0;
 }
