@@ -33,6 +33,7 @@ struct Arguments {
 
 const char *const kUsage =
     "usage: serigraph-engine [--null [--null-step-ms N]] [--threads N] [--device cpu|cuda:N] [--wildcards DIR]\n"
+    "                        [--memory MIB]\n"
     "Reads framed requests on stdin and writes framed events on stdout (docs/protocol.md).\n";
 
 std::optional<int> number(std::string_view text)
@@ -52,7 +53,8 @@ std::optional<std::string> parse(int count, char **words, Arguments &arguments)
             arguments.null = true;
             continue;
         }
-        if (word != "--null-step-ms" && word != "--threads" && word != "--device" && word != "--wildcards")
+        if (word != "--null-step-ms" && word != "--threads" && word != "--device" && word != "--wildcards" &&
+            word != "--memory")
             return "unknown argument " + word;
         if (++i == count) return word + " needs a value";
         const std::string value = words[i];
@@ -68,7 +70,10 @@ std::optional<std::string> parse(int count, char **words, Arguments &arguments)
         }
         const std::optional<int> parsed = number(value);
         if (!parsed) return word + " needs a number, not " + value;
-        (word == "--threads" ? arguments.torch.threads : arguments.nullStepMs) = *parsed;
+        if (word == "--memory")
+            arguments.torch.budget = static_cast<std::uint64_t>(*parsed) << 20;
+        else
+            (word == "--threads" ? arguments.torch.threads : arguments.nullStepMs) = *parsed;
     }
     return std::nullopt;
 }
@@ -140,7 +145,8 @@ int main(int count, char **words)
     }
     const sg::engine::BackendFactory factory = [&]() -> sg::Expected<std::unique_ptr<sg::engine::Backend>> {
         if (!arguments.null) return sg::engine::loadTorchBackend(arguments.torch);
-        return std::make_unique<sg::engine::NullBackend>(std::chrono::milliseconds(arguments.nullStepMs));
+        return std::make_unique<sg::engine::NullBackend>(std::chrono::milliseconds(arguments.nullStepMs),
+                                                         arguments.torch.budget);
     };
     return sg::engine::EngineServer(in, out, factory, arguments.wildcards).run();
 }

@@ -2,6 +2,7 @@
 
 #include "core/engine/backend.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@ namespace sg::engine {
 struct BackendOptions {
     int threads = 0;             ///< torch's; 0: as many as there are cores
     std::string device = "cpu";  ///< "cpu" or "cuda:N"
+    std::uint64_t budget = 0;    ///< bytes; see Backend::setBudget
 };
 
 /// What the module exports, as `serigraphMakeBackend`. Returns null and fills the error when it cannot.

@@ -20,10 +20,27 @@ namespace {
 
 constexpr std::size_t kMaxJobs = 10'000;
 constexpr std::size_t kReadSize = 1u << 16;
+/// Each holds its start pictures and a few latents.
+constexpr std::size_t kMaxPaused = 16;
 /// How long a running step may take to notice that the process ends; after that it ends without it.
 constexpr std::chrono::seconds kPatience{5};
 /// Without a request for this long, the backend is told so.
 constexpr std::chrono::seconds kIdle{10};
+
+Expected<std::string> parseTask(const Json &header)
+{
+    const auto task = header.find("task");
+    if (task == header.end() || !task->is_string())
+        return fail(ErrorCode::InvalidArgument, "task must be the id of a request", "task");
+    return task->get<std::string>();
+}
+
+template <class Jobs>
+auto findTask(Jobs &jobs, const std::string &id)
+{
+    return std::find_if(jobs.begin(), jobs.end(),
+                        [&](const auto &job) { return job->id == id && job->kind == EngineJob::Kind::Generate; });
+}
 
 }  // namespace
 
@@ -70,7 +87,7 @@ bool EngineServer::startBackend()
         m_outbox.send(errorEvent("", *m_startError));
         return false;
     }
-    m_outbox.send(helloEvent("", devices));
+    m_outbox.send(helloEvent("", devices, m_backend->budget()));
     return true;
 }
 
@@ -105,21 +122,32 @@ void EngineServer::handle(const Frame &frame)
     const auto type = header.at("type").get<std::string>();
     const auto id = header.at("id").get<std::string>();
     if (type == "hello") {
-        m_outbox.send(helloEvent(id, listDevices()));
+        const Expected<std::optional<std::uint64_t>> budget = parseBudget(header);
+        if (!budget) return m_outbox.send(errorEvent(id, budget.error()));
+        if (*budget) m_backend->setBudget(**budget);
+        m_outbox.send(helloEvent(id, listDevices(), m_backend->budget()));
     } else if (type == "status") {
         answerStatus(id);
     } else if (type == "cancel") {
         cancel(header, id);
-    } else if (type == "generate") {
-        generate(frame, id);
+    } else if (type == "pause") {
+        pause(header, id);
+    } else if (type == "resume") {
+        resume(header, id);
+    } else if (type == "generate" || type == "inspect") {
+        generate(frame, id, EngineJob::Kind::Generate);
+    } else if (type == "plan") {
+        generate(frame, id, EngineJob::Kind::Plan);
     } else if (type == "load") {
-        Expected<ModelRef> model = parseModel(header);
-        if (!model) return m_outbox.send(errorEvent(id, model.error()));
-        addJob({.kind = JobKind::Load, .id = id, .model = std::move(*model)});
+        load(header, id);
     } else if (type == "unload") {
         Expected<std::optional<std::string>> path = parseUnload(header);
         if (!path) return m_outbox.send(errorEvent(id, path.error()));
-        addJob({.kind = JobKind::Unload, .id = id, .path = std::move(*path)});
+        auto job = std::make_unique<EngineJob>();
+        job->kind = EngineJob::Kind::Unload;
+        job->id = id;
+        job->path = std::move(*path);
+        addJob(std::move(job));
     } else if (type == "shutdown") {
         m_outbox.send(event("done", id));
         m_stopping = true;
@@ -129,24 +157,49 @@ void EngineServer::handle(const Frame &frame)
     }
 }
 
-void EngineServer::generate(const Frame &frame, const std::string &id)
+void EngineServer::load(const Json &header, const std::string &id)
+{
+    Expected<ModelRef> model = parseModel(header);
+    if (!model) return m_outbox.send(errorEvent(id, model.error()));
+    const Expected<std::optional<std::uint64_t>> budget = parseBudget(header);
+    if (!budget) return m_outbox.send(errorEvent(id, budget.error()));
+    if (*budget) m_backend->setBudget(**budget);
+    auto job = std::make_unique<EngineJob>();
+    job->id = id;
+    job->model = std::move(*model);
+    addJob(std::move(job));
+}
+
+/// Also inspect, which is a generate that shows what it does, and plan, which only says what one would take.
+void EngineServer::generate(const Frame &frame, const std::string &id, EngineJob::Kind kind)
 {
     WildcardFolder wildcards(m_wildcards);  // read anew for each task
     Expected<GenerateMessage> message = parseGenerate(frame, m_wildcards.empty() ? nullptr : &wildcards, m_table);
     if (!message) return m_outbox.send(errorEvent(id, message.error()));
-    addJob({.kind = JobKind::Generate, .id = id, .model = message->model, .message = std::move(*message)});
+    if (frame.header.at("type") == "inspect") {
+        Expected<Inspection> watch = parseWatch(frame.header);
+        if (!watch) return m_outbox.send(errorEvent(id, watch.error()));
+        message->inspection = std::move(*watch);
+    }
+    auto job = std::make_unique<EngineJob>();
+    job->kind = kind;
+    job->id = id;
+    job->model = message->model;
+    job->message = std::move(*message);
+    addJob(std::move(job));
 }
 
-void EngineServer::addJob(Job job)
+void EngineServer::addJob(std::unique_ptr<EngineJob> job)
 {
     std::unique_lock lock(m_mutex);
-    const auto same = [&](const Job &other) { return other.id == job.id; };
-    if ((m_running && same(*m_running)) || std::any_of(m_jobs.begin(), m_jobs.end(), same))
-        return m_outbox.send(errorEvent(job.id, {ErrorCode::Conflict, "a request with this id waits or runs", "id"}));
+    const auto same = [&](const auto &other) { return other->id == job->id; };
+    if ((m_running && same(m_running)) || std::any_of(m_jobs.begin(), m_jobs.end(), same) ||
+        std::any_of(m_paused.begin(), m_paused.end(), same))
+        return m_outbox.send(errorEvent(job->id, {ErrorCode::Conflict, "a request with this id waits or runs", "id"}));
     if (m_jobs.size() >= kMaxJobs)
-        return m_outbox.send(errorEvent(job.id, {ErrorCode::QueueFull, "too many requests wait", "id"}));
+        return m_outbox.send(errorEvent(job->id, {ErrorCode::QueueFull, "too many requests wait", "id"}));
     // Before the worker can take it, so that no event of the task comes earlier.
-    if (job.kind == JobKind::Generate) m_outbox.send(event("accepted", job.id));
+    if (job->kind == EngineJob::Kind::Generate) m_outbox.send(event("accepted", job->id));
     m_jobs.push_back(std::move(job));
     lock.unlock();
     m_changed.notify_all();
@@ -154,22 +207,72 @@ void EngineServer::addJob(Job job)
 
 void EngineServer::cancel(const Json &header, const std::string &id)
 {
-    const auto task = header.find("task");
-    if (task == header.end() || !task->is_string())
-        return m_outbox.send(errorEvent(id, {ErrorCode::InvalidArgument, "task must be the id of a request", "task"}));
-    const std::string wanted = task->get<std::string>();
+    const Expected<std::string> wanted = parseTask(header);
+    if (!wanted) return m_outbox.send(errorEvent(id, wanted.error()));
     {
         const std::lock_guard lock(m_mutex);
-        if (m_running && m_running->id == wanted) m_running->stop.request_stop();
-        const auto waiting = std::find_if(m_jobs.begin(), m_jobs.end(), [&](const Job &job) {
-            return job.id == wanted && job.kind == JobKind::Generate;
-        });
-        if (waiting != m_jobs.end()) {
-            m_outbox.send(errorEvent(wanted, {ErrorCode::Cancelled, "the task was cancelled before it began", {}}));
-            m_jobs.erase(waiting);
+        if (m_running && m_running->id == *wanted) m_running->stop.request_stop();
+        for (Jobs *jobs : {&m_jobs, &m_paused}) {
+            const auto found = findTask(*jobs, *wanted);
+            if (found == jobs->end()) continue;
+            const bool begun = (*found)->parked != nullptr;
+            m_outbox.send(
+                errorEvent(*wanted, {ErrorCode::Cancelled,
+                                     begun ? "the task was cancelled" : "the task was cancelled before it began",
+                                     {}}));
+            jobs->erase(found);
         }
     }
     m_outbox.send(event("done", id));
+}
+
+/// The running task is left at its next step boundary; one that waits does not begin.
+void EngineServer::pause(const Json &header, const std::string &id)
+{
+    const Expected<std::string> wanted = parseTask(header);
+    if (!wanted) return m_outbox.send(errorEvent(id, wanted.error()));
+    const std::lock_guard lock(m_mutex);
+    const auto waiting = findTask(m_jobs, *wanted);
+    const bool running = m_running && m_running->id == *wanted && m_running->kind == EngineJob::Kind::Generate;
+    if (!running && waiting == m_jobs.end() && findTask(m_paused, *wanted) == m_paused.end())
+        return m_outbox.send(errorEvent(id, {ErrorCode::NotFound, "no such task waits or runs", "task"}));
+    if ((running || waiting != m_jobs.end()) && m_paused.size() >= kMaxPaused)
+        return m_outbox.send(errorEvent(id, {ErrorCode::QueueFull, "too many tasks are paused", "task"}));
+    if (running) m_running->pause = true;
+    m_outbox.send(event("done", id));
+    if (waiting == m_jobs.end()) return;
+    std::unique_ptr<EngineJob> job = std::move(*waiting);
+    m_jobs.erase(waiting);
+    park(std::move(job));
+}
+
+void EngineServer::resume(const Json &header, const std::string &id)
+{
+    const Expected<std::string> wanted = parseTask(header);
+    if (!wanted) return m_outbox.send(errorEvent(id, wanted.error()));
+    std::unique_lock lock(m_mutex);
+    const bool running = m_running && m_running->id == *wanted;
+    const auto found = findTask(m_paused, *wanted);
+    if (!running && found == m_paused.end() && findTask(m_jobs, *wanted) == m_jobs.end())
+        return m_outbox.send(errorEvent(id, {ErrorCode::NotFound, "no such task is paused", "task"}));
+    if (running) m_running->pause = false;
+    m_outbox.send(event("done", id));
+    if (found == m_paused.end()) return;
+    (*found)->pause = false;
+    m_jobs.push_front(std::move(*found));
+    m_paused.erase(found);
+    lock.unlock();
+    m_changed.notify_all();
+}
+
+/// Under the lock.
+void EngineServer::park(std::unique_ptr<EngineJob> job)
+{
+    Json json = event("paused", job->id);
+    json["step"] = job->sink ? job->sink->step() : 0;
+    json["bytes"] = job->parked ? job->parked->bytes() : 0;
+    m_outbox.send(std::move(json));
+    m_paused.push_back(std::move(job));
 }
 
 void EngineServer::answerStatus(const std::string &id)
@@ -177,12 +280,21 @@ void EngineServer::answerStatus(const std::string &id)
     Json json = event("status", id);
     {
         const std::lock_guard lock(m_mutex);
-        json["busy"] = m_running.has_value();
+        json["busy"] = m_running != nullptr;
         json["task"] = m_running ? m_running->id : std::string();
+        json["paused"] = Json::array();
+        for (const auto &job : m_paused)
+            json["paused"].push_back({{"task", job->id}, {"bytes", job->parked ? job->parked->bytes() : 0}});
     }
     json["models"] = Json::array();
     for (const ResidentModel &model : m_backend->residentModels())
-        json["models"].push_back({{"path", model.path}, {"bytes", model.bytes}});
+        json["models"].push_back({{"path", model.path},
+                                  {"bytes", model.bytes},
+                                  {"mapped", model.mapped},
+                                  {"vae", model.vae},
+                                  {"loras", model.loras}});
+    json["budget"] = m_backend->budget();
+    json["available"] = availableMemory();
     const ProcessMemory memory = processMemory();
     json["rss"] = memory.resident;
     json["rssAnon"] = memory.anonymous;
@@ -197,9 +309,11 @@ void EngineServer::finish()
     if (!m_worker.joinable()) return;
     std::unique_lock lock(m_mutex);
     m_closing = true;
-    for (const Job &job : m_jobs)
-        m_outbox.send(errorEvent(job.id, {ErrorCode::Cancelled, "the engine ends", {}}));
-    m_jobs.clear();
+    for (Jobs *jobs : {&m_jobs, &m_paused}) {
+        for (const auto &job : *jobs)
+            m_outbox.send(errorEvent(job->id, {ErrorCode::Cancelled, "the engine ends", {}}));
+        jobs->clear();
+    }
     if (m_running) m_running->stop.request_stop();
     m_changed.notify_all();
     if (!m_changed.wait_for(lock, kPatience, [this] { return m_ended; })) {
@@ -236,12 +350,12 @@ void EngineServer::compute()
         m_running = std::move(m_jobs.front());
         m_jobs.pop_front();
         lock.unlock();
-        Json last = runJob(*m_running);
+        std::optional<Json> last = runJob(*m_running);
         lock.lock();
-        m_running.reset();
+        const std::unique_ptr<EngineJob> ended = leave(last.has_value());
         lock.unlock();
         // Only now: who sees the task's last event must find the engine idle.
-        m_outbox.send(std::move(last));
+        if (last) m_outbox.send(std::move(*last));
     }
     {
         // The backend's thread-local state belongs to this thread, so it ends here.
@@ -252,13 +366,45 @@ void EngineServer::compute()
     m_changed.notify_all();
 }
 
-Json EngineServer::runJob(Job &job)
+/// Nothing runs any more: what ran has ended and is returned, or was left. Under the lock.
+std::unique_ptr<EngineJob> EngineServer::leave(bool ended)
 {
-    if (job.kind == JobKind::Generate) return runGenerate(job);
-    if (job.kind == JobKind::Unload) {
-        m_backend->unload(job.path);
-        return event("done", job.id);
+    std::unique_ptr<EngineJob> job = std::move(m_running);
+    if (ended) return job;
+    if (m_closing)
+        m_outbox.send(errorEvent(job->id, {ErrorCode::Cancelled, "the engine ends", {}}));
+    else if (job->stop.stop_requested())
+        m_outbox.send(errorEvent(job->id, {ErrorCode::Cancelled, "the task was cancelled", {}}));
+    else if (!job->pause)  // resumed before it was left
+        m_jobs.push_front(std::move(job));
+    else
+        park(std::move(job));
+    return nullptr;
+}
+
+/// The last event, or nothing when the task was left.
+std::optional<Json> EngineServer::runJob(EngineJob &job)
+{
+    switch (job.kind) {
+    case EngineJob::Kind::Generate:
+        return runGenerate(job);
+    case EngineJob::Kind::Load:
+        return runLoad(job);
+    case EngineJob::Kind::Plan: {
+        if (const Expected<void> decoded = decodePictures(job.message); !decoded)
+            return errorEvent(job.id, decoded.error());
+        const Expected<MemoryPlan> plan = m_backend->plan(job.model, job.message.request);
+        return plan ? planEvent(job.id, *plan) : errorEvent(job.id, plan.error());
     }
+    case EngineJob::Kind::Unload:
+        m_backend->unload(job.path);
+        break;
+    }
+    return event("done", job.id);
+}
+
+Json EngineServer::runLoad(EngineJob &job)
+{
     const auto start = std::chrono::steady_clock::now();
     const Expected<LoadReport> loaded =
         m_backend->load(job.model, LoadingReport(job.id, m_outbox), job.stop.get_token());
@@ -273,13 +419,24 @@ Json EngineServer::runJob(Job &job)
     return json;
 }
 
-Json EngineServer::runGenerate(Job &job)
+std::optional<Json> EngineServer::runGenerate(EngineJob &job)
 {
-    if (const Expected<void> decoded = decodePictures(job.message); !decoded)
-        return errorEvent(job.id, decoded.error());
-    TaskSink sink(job.id, job.message, m_table, m_outbox);
-    const Expected<void> made = m_backend->generate(job.model, job.message.request, sink, job.stop.get_token());
+    if (job.parked) {
+        job.sink->goOn();
+    } else {
+        if (const Expected<void> decoded = decodePictures(job.message); !decoded)
+            return errorEvent(job.id, decoded.error());
+        job.sink = std::make_unique<TaskSink>(job.id, job.message, m_table, job.pause, m_outbox);
+    }
+    const TaskSink &sink = *job.sink;
+    Expected<std::unique_ptr<ParkedRun>> made =
+        m_backend->generate(job.model, job.message.request, *job.sink, job.stop.get_token(), job.parked.get());
     if (!made) return errorEvent(job.id, made.error());
+    job.parked = std::move(*made);
+    if (job.parked) {
+        job.sink->paused();
+        return std::nullopt;
+    }
     Json json = event("done", job.id);
     if (!sink.warnings().empty()) json["warnings"] = sink.warnings();
     json["images"] = sink.images();

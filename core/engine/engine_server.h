@@ -2,6 +2,7 @@
 
 #include "core/base/frame.h"
 #include "core/engine/backend.h"
+#include "core/engine/engine_job.h"
 #include "core/engine/messages.h"
 #include "core/engine/outbox.h"
 
@@ -11,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -34,28 +36,26 @@ public:
     int run();
 
 private:
-    enum class JobKind { Load, Generate, Unload };
-    struct Job {
-        JobKind kind = JobKind::Load;
-        std::string id;
-        ModelRef model{};
-        GenerateMessage message{};
-        std::optional<std::string> path{};
-        std::stop_source stop{};
-    };
+    using Jobs = std::deque<std::unique_ptr<EngineJob>>;
 
     bool startBackend();
     void readLoop();
     void handle(const Frame &frame);
-    void addJob(Job job);
-    void generate(const Frame &frame, const std::string &id);
+    void load(const Json &header, const std::string &id);
+    void addJob(std::unique_ptr<EngineJob> job);
+    void generate(const Frame &frame, const std::string &id, EngineJob::Kind kind);
     void cancel(const Json &header, const std::string &id);
+    void pause(const Json &header, const std::string &id);
+    void resume(const Json &header, const std::string &id);
+    void park(std::unique_ptr<EngineJob> job);
+    std::unique_ptr<EngineJob> leave(bool ended);
     void answerStatus(const std::string &id);
     void finish();
 
     void compute();
-    Json runJob(Job &job);
-    Json runGenerate(Job &job);
+    std::optional<Json> runJob(EngineJob &job);
+    Json runLoad(EngineJob &job);
+    std::optional<Json> runGenerate(EngineJob &job);
     void wakeReader();
 
     int m_inFd;
@@ -74,8 +74,9 @@ private:
     bool m_started = false;
     bool m_closing = false;
     bool m_ended = false;
-    std::deque<Job> m_jobs;
-    std::optional<Job> m_running;
+    Jobs m_jobs;    // that wait for the computing thread
+    Jobs m_paused;  // that wait for resume
+    std::unique_ptr<EngineJob> m_running;
     std::thread m_worker;
 };
 

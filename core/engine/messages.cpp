@@ -22,6 +22,10 @@ Expected<std::string> textField(const Json &object, const char *key, const std::
     return it->get<std::string>();
 }
 
+constexpr std::size_t kMaxWatched = 64;
+constexpr std::uint64_t kMaxWatchedToken = 100'000;
+constexpr std::size_t kMaxKept = 64;
+
 /// Two streams of choices from one seed.
 constexpr std::uint64_t kNegativeSalt = 0x6E65676174697665u;
 
@@ -200,6 +204,14 @@ Expected<ModelRef> parseModel(const Json &header)
         if (!text) return Unexpected{text.error()};
         *field.value = std::move(*text);
     }
+    if (const auto keep = header.find("keep"); keep != header.end() && !keep->is_null()) {
+        if (!keep->is_array() || keep->size() > kMaxKept)
+            return fail(ErrorCode::InvalidArgument, "keep must be a list of at most 64 paths", "keep");
+        for (const Json &path : *keep) {
+            if (!path.is_string()) return fail(ErrorCode::InvalidArgument, "keep must be a list of paths", "keep");
+            model.keep.push_back(path.get<std::string>());
+        }
+    }
     if (model.path.empty()) return fail(ErrorCode::InvalidArgument, "model.path must not be empty", "model.path");
     if (Expected<void> companions = parseCompanions(*it, model); !companions) return Unexpected{companions.error()};
     return model;
@@ -244,6 +256,54 @@ Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wild
     return message;
 }
 
+Expected<std::optional<std::uint64_t>> parseBudget(const Json &header)
+{
+    const auto it = header.find("budget");
+    if (it == header.end() || it->is_null()) return std::nullopt;
+    if (!it->is_number_integer() || (!it->is_number_unsigned() && it->get<std::int64_t>() < 0))
+        return fail(ErrorCode::InvalidArgument, "budget must be a number of bytes, or 0", "budget");
+    return it->get<std::uint64_t>();
+}
+
+Expected<Inspection> parseWatch(const Json &header)
+{
+    const auto refuse = [](const std::string &message, const char *subject) {
+        return fail(ErrorCode::InvalidArgument, message, subject);
+    };
+    const auto it = header.find("watch");
+    if (it == header.end() || !it->is_object()) return refuse("watch must be an object", "watch");
+    Inspection watch;
+    for (const auto &[key, value] : it->items()) {
+        if (key == "latents") {
+            if (!value.is_boolean()) return refuse("watch.latents must be true or false", "watch.latents");
+            watch.latents = value.get<bool>();
+        } else if (key == "token") {
+            if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= kMaxWatchedToken)
+                return refuse("watch.token must be the number of a row of the prompt, from 0", "watch.token");
+            watch.token = value.get<std::int64_t>();
+        } else if (key == "steps") {
+            if (!value.is_array() || value.size() > kMaxWatched)
+                return refuse("watch.steps must be a short list", "watch.steps");
+            for (const Json &step : value) {
+                if (!step.is_number_unsigned() || step.get<std::uint64_t>() < 1 ||
+                    step.get<std::uint64_t>() > kMaxWatchedToken)
+                    return refuse("watch.steps must be numbers of steps, from 1", "watch.steps");
+                watch.steps.push_back(step.get<std::int64_t>());
+            }
+        } else if (key == "modules") {
+            if (!value.is_array() || value.size() > kMaxWatched)
+                return refuse("watch.modules must be a short list", "watch.modules");
+            for (const Json &name : value) {
+                if (!name.is_string()) return refuse("watch.modules must be beginnings of names", "watch.modules");
+                watch.modules.push_back(name.get<std::string>());
+            }
+        } else {
+            return refuse("watch." + key.substr(0, 80) + " is unknown", "watch");
+        }
+    }
+    return watch;
+}
+
 Expected<void> decodePictures(GenerateMessage &message)
 {
     for (const InputFile &file : message.pictures) {
@@ -286,9 +346,28 @@ Json errorEvent(std::string_view id, const Error &error)
     return json;
 }
 
-Json helloEvent(std::string_view id, const std::vector<Device> &devices)
+Json planEvent(std::string_view id, const MemoryPlan &plan)
+{
+    Json json = event("plan", id);
+    json["fits"] = plan.fits;
+    json["weights"] = plan.weights;
+    json["mapped"] = plan.paged;
+    json["held"] = plan.held;
+    json["activations"] = plan.activations;
+    json["vae"] = plan.vae;
+    json["pictures"] = plan.pictures;
+    json["needed"] = plan.needed();
+    json["available"] = plan.available;
+    json["rows"] = plan.rows;
+    json["allRows"] = plan.allRows;
+    json["tiled"] = plan.tiled;
+    return json;
+}
+
+Json helloEvent(std::string_view id, const std::vector<Device> &devices, std::uint64_t budget)
 {
     Json json = event("hello", id);
+    json["budget"] = budget;
     json["version"] = version();
     json["protocol"] = kProtocolVersion;
     json["pid"] = getpid();

@@ -6,6 +6,7 @@
 #include "core/engine/devices.h"
 #include "core/text/prompt_template.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct GenerateMessage {
     GenerationRequest request;        ///< its prompts are resolved: no comments, variants or wildcards any more
     std::vector<InputFile> pictures;  ///< not decoded yet
     bool previews = true;
+    std::optional<Inspection> inspection = {};  ///< of an inspect request
 };
 
 /// The `model` object of load and generate.
@@ -45,6 +47,12 @@ const ParamTable &engineTable();
 Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wildcards = nullptr,
                                         const ParamTable &table = engineTable());
 
+/// The `watch` object of an inspect request. Errors  InvalidArgument, subject = the field.
+Expected<Inspection> parseWatch(const Json &header);
+
+/// `budget` of hello and load: bytes; nothing when it is left out. Errors  InvalidArgument.
+Expected<std::optional<std::uint64_t>> parseBudget(const Json &header);
+
 /// Decodes the message's pictures into its request. Takes as long as decoding does.
 /// Errors  those of decodePicture, subject = the row.
 Expected<void> decodePictures(GenerateMessage &message);
@@ -55,6 +63,7 @@ Expected<std::optional<std::string>> parseUnload(const Json &header);
 /// An event with its type and id, to which fields are added.
 Json event(std::string_view type, std::string_view id);
 Json errorEvent(std::string_view id, const Error &error);
-Json helloEvent(std::string_view id, const std::vector<Device> &devices);
+Json helloEvent(std::string_view id, const std::vector<Device> &devices, std::uint64_t budget);
+Json planEvent(std::string_view id, const MemoryPlan &plan);
 
 }  // namespace sg::engine

@@ -9,6 +9,20 @@ namespace {
 
 constexpr std::int64_t kPreviewFactor = 8;
 
+/// The step that comes next.
+struct NullPlace {
+    std::int64_t iteration = 0;
+    std::int64_t step = 1;
+};
+
+class NullRun final : public ParkedRun {
+public:
+    explicit NullRun(const NullPlace &at) : place(at) {}
+    std::uint64_t bytes() const override { return 0; }
+
+    NullPlace place;
+};
+
 /// False when the task was cancelled meanwhile.
 bool rest(std::chrono::milliseconds duration, const std::stop_token &stop)
 {
@@ -39,19 +53,22 @@ Expected<LoadReport> NullBackend::load(const ModelRef &model, const LoadWatch &,
     const std::uint64_t bytes = ignored ? 0 : size;
     const std::lock_guard lock(m_mutex);
     const auto same = [&](const ResidentModel &resident) { return resident.path == model.path; };
-    if (std::none_of(m_models.begin(), m_models.end(), same)) m_models.push_back({model.path, bytes});
+    if (std::none_of(m_models.begin(), m_models.end(), same)) m_models.push_back({model.path, bytes, 0, 0, 0});
     return LoadReport{"null", bytes, {}, {}};
 }
 
-Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
-                                     std::stop_token stop)
+Expected<std::unique_ptr<ParkedRun>> NullBackend::generate(const ModelRef &model, const GenerationRequest &request,
+                                                           GenerationSink &sink, std::stop_token stop,
+                                                           const ParkedRun *from)
 {
     if (Expected<LoadReport> loaded = load(model, {}, stop); !loaded) return Unexpected{loaded.error()};
     const auto steps = static_cast<double>(request.steps * request.iterations);
     StepProgress at{.steps = request.steps, .images = request.imageCount()};
-    for (std::int64_t iteration = 0; iteration < request.iterations; ++iteration) {
+    const NullPlace begin = from ? static_cast<const NullRun *>(from)->place : NullPlace{};
+    for (std::int64_t iteration = begin.iteration; iteration < request.iterations; ++iteration) {
         at.image = iteration * request.batchSize;
-        for (at.step = 1; at.step <= request.steps; ++at.step) {
+        for (at.step = iteration == begin.iteration ? begin.step : 1; at.step <= request.steps; ++at.step) {
+            if (sink.pauseWanted()) return std::make_unique<NullRun>(NullPlace{iteration, at.step});
             if (!rest(m_step, stop)) return fail(ErrorCode::Cancelled, "the task was cancelled");
             at.sigma = 14.6 * static_cast<double>(request.steps - at.step) / static_cast<double>(request.steps);
             at.fraction = static_cast<double>(iteration * request.steps + at.step) / steps;
@@ -69,7 +86,7 @@ Expected<void> NullBackend::generate(const ModelRef &model, const GenerationRequ
                                            request.imageSeed(index)));
         }
     }
-    return {};
+    return nullptr;
 }
 
 void NullBackend::unload(const std::optional<std::string> &path)

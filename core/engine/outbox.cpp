@@ -57,12 +57,22 @@ void Outbox::sendPreview(Json header, Image picture)
     push({Kind::Preview, std::move(header), std::move(picture), {}});
 }
 
-void Outbox::sendPicture(Json header, Image picture, std::string parameters)
+void Outbox::waitForRoom()
 {
     std::unique_lock lock(m_mutex);
     m_changed.wait(lock, [this] { return m_pictures < kMaxWaitingPictures || m_broken; });
     ++m_pictures;
-    lock.unlock();
+}
+
+void Outbox::sendBytes(Json header, std::string payload)
+{
+    waitForRoom();
+    push({Kind::Bytes, std::move(header), {}, std::move(payload)});
+}
+
+void Outbox::sendPicture(Json header, Image picture, std::string parameters)
+{
+    waitForRoom();
     push({Kind::Picture, std::move(header), std::move(picture), std::move(parameters)});
 }
 
@@ -90,10 +100,12 @@ bool Outbox::closeWithin(std::chrono::milliseconds patience)
 
 bool Outbox::writeItem(const Item &item)
 {
-    if (item.kind == Kind::Event) return writeAll(m_fd, encodeFrame(item.header));
+    if (item.kind == Kind::Event || item.kind == Kind::Bytes)
+        return writeAll(m_fd, encodeFrame(item.header, item.text));
     if (item.kind == Kind::Preview)
         return writeAll(m_fd, encodeFrame(item.header, encodeJpeg(item.picture, kPreviewQuality)));
-    const std::vector<TextChunk> texts{{std::string(kInfotextKeyword), item.parameters}};
+    std::vector<TextChunk> texts;
+    if (!item.text.empty()) texts.push_back({std::string(kInfotextKeyword), item.text});
     return writeAll(m_fd, encodeFrame(item.header, encodePng(item.picture, texts)));
 }
 
@@ -108,7 +120,7 @@ void Outbox::run()
         lock.unlock();
         const bool written = writeItem(item);
         lock.lock();
-        if (item.kind == Kind::Picture) --m_pictures;
+        if (item.kind == Kind::Picture || item.kind == Kind::Bytes) --m_pictures;
         if (!written) m_broken = true;
         m_changed.notify_all();
     }

@@ -26,21 +26,24 @@ public:
     void send(Json header);
     /// A JPEG. A preview that still waits is replaced by this one: a slow reader drops frames.
     void sendPreview(Json header, Image picture);
-    /// A PNG with `parameters` as its infotext. Waits while many pictures are on their way, so that memory stays
-    /// bounded.
+    /// An event with bytes. Waits as sendPicture.
+    void sendBytes(Json header, std::string payload);
+    /// A PNG with `parameters` as its infotext, if there is any. Waits while many pictures are on their way, so that
+    /// memory stays bounded.
     void sendPicture(Json header, Image picture, std::string parameters);
 
     /// Writes what waits, then stops. False when the reader did not take it in time.
     bool closeWithin(std::chrono::milliseconds patience);
 
 private:
-    enum class Kind { Event, Preview, Picture };
+    enum class Kind { Event, Preview, Picture, Bytes };
     struct Item {
         Kind kind = Kind::Event;
         Json header;
         Image picture;
-        std::string parameters;
+        std::string text;  ///< of a picture: its infotext; otherwise the payload
     };
+    void waitForRoom();
     void push(Item item);
     void run();
     bool writeItem(const Item &item);

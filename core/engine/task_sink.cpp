@@ -39,8 +39,9 @@ constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 
 }  // namespace
 
-TaskSink::TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox)
-    : m_id(std::move(id)), m_message(message), m_table(table), m_outbox(outbox), m_loading(m_id, outbox)
+TaskSink::TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table,
+                   const std::atomic<bool> &pause, Outbox &outbox)
+    : m_id(std::move(id)), m_message(message), m_table(table), m_pause(pause), m_outbox(outbox), m_loading(m_id, outbox)
 {
 }
 
@@ -49,8 +50,29 @@ double TaskSink::seconds() const
     return std::chrono::duration<double>(Clock::now() - m_start).count();
 }
 
+void TaskSink::goOn()
+{
+    const Clock::duration pause = Clock::now() - m_pausedAt;
+    m_start += pause;
+    m_lastStep += pause;
+}
+
+void TaskSink::found(Finding finding)
+{
+    Json json = event(finding.type, m_id);
+    json.update(finding.facts);
+    if (!finding.picture.empty()) {
+        json["format"] = "png";
+        m_outbox.sendPicture(std::move(json), std::move(finding.picture), {});
+    } else {
+        if (!finding.payload.empty()) json["format"] = "safetensors";
+        m_outbox.sendBytes(std::move(json), std::move(finding.payload));
+    }
+}
+
 void TaskSink::progress(const StepProgress &progress)
 {
+    m_step = progress.step;
     const Clock::time_point now = Clock::now();
     if (progress.sampled) {
         const double last = std::chrono::duration<double>(now - m_lastStep).count();

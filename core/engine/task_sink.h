@@ -4,6 +4,7 @@
 #include "core/engine/messages.h"
 #include "core/engine/outbox.h"
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -15,10 +16,15 @@ namespace sg::engine {
 /// Thread  the one that computes.
 class TaskSink final : public GenerationSink {
 public:
-    TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, Outbox &outbox);
+    /// `pause`: whether the task is to be left at the next step boundary.
+    TaskSink(std::string id, const GenerateMessage &message, const ParamTable &table, const std::atomic<bool> &pause,
+             Outbox &outbox);
 
     void progress(const StepProgress &progress) override;
     void loading(std::uint64_t bytes, std::uint64_t total) override { m_loading(bytes, total); }
+    bool pauseWanted() override { return m_pause; }
+    const Inspection *inspection() const override { return m_message.inspection ? &*m_message.inspection : nullptr; }
+    void found(Finding finding) override;
     bool previewDue() override;
     void preview(std::int64_t step, std::int64_t image, Image picture) override;
     void image(std::int64_t index, Image picture) override;
@@ -27,7 +33,11 @@ public:
 
     const std::vector<std::string> &warnings() const { return m_warnings; }
     std::int64_t images() const { return m_images; }
-    double seconds() const;
+    double seconds() const;  ///< without pauses
+    /// The time from paused() to goOn() does not count.
+    void paused() { m_pausedAt = Clock::now(); }
+    void goOn();
+    std::int64_t step() const { return m_step; }  ///< the last that was made of the running batch
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -35,11 +45,14 @@ private:
     std::string m_id;
     const GenerateMessage &m_message;
     const ParamTable &m_table;
+    const std::atomic<bool> &m_pause;
     Outbox &m_outbox;
     LoadingReport m_loading;
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_lastStep = m_start;
     Clock::time_point m_lastPreview = m_start;
+    Clock::time_point m_pausedAt = m_start;
+    std::int64_t m_step = 0;
     double m_secondsPerStep = 0;  // smoothed
     bool m_firstStep = true;
     std::int64_t m_images = 0;

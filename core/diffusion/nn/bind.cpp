@@ -113,13 +113,14 @@ torch::Tensor fetch(const TensorInfo &info, const Wanted &wanted, const WeightSo
     const torch::Tensor held =
         parts.empty() ? view(info, wanted.declared->shape, wanted.key, source) : torch::cat(parts);
     const bool inFile = parts.empty() && held.data_ptr() == source.files.at(info.file)->data() + info.offset;
-    report.bytes += static_cast<std::size_t>(held.numel()) * torch::elementSize(source.dtype);
     if (inFile && mayWait(held, source)) {
         report.mapped += held.nbytes();
+        report.bytes += held.nbytes();
         return held.view(wanted.declared->shape);
     }
     torch::Tensor moved = held.to(source.device).to(source.dtype).contiguous().view(wanted.declared->shape);
     if (!source.device.is_cpu() && moved.dim() == 4) moved = moved.contiguous(at::MemoryFormat::ChannelsLast);
+    report.bytes += moved.nbytes();
     if (inFile && moved.data_ptr() == held.data_ptr()) report.mapped += moved.nbytes();
     return moved;
 }

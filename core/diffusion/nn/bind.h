@@ -33,8 +33,8 @@ struct WeightSource {
 /// What bind() did, summed over the networks of a file.
 struct BindReport {
     std::set<std::string, std::less<>> used;  ///< keys of the file
-    std::size_t bytes = 0;                    ///< of weights when all have been used, on whatever device
-    std::size_t mapped = 0;                   ///< bytes of mapped files that weights lie in
+    std::size_t bytes = 0;                    ///< of weights as they lie in memory, on whatever device
+    std::size_t mapped = 0;                   ///< … what of it are pages of mapped files
 };
 
 /// Gives each Leaf of `module` its weights: the tensor under `prefix` + its name. No copy where type and device are

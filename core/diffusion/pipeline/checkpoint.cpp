@@ -5,6 +5,7 @@
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -68,6 +69,19 @@ void readAhead(nn::WeightSource &source, const LoadWatch &watch)
 torch::Tensor Checkpoint::predict(const torch::Tensor &x, const torch::Tensor &timesteps,
                                   const sampling::Conditioning &told)
 {
+    const std::int64_t rows = x.size(0);
+    if (rowsAtOnce > 0 && rows > rowsAtOnce) {
+        std::vector<torch::Tensor> made;
+        for (std::int64_t at = 0; at < rows; at += rowsAtOnce) {
+            const std::int64_t count = std::min(rowsAtOnce, rows - at);
+            const auto part = [&](const torch::Tensor &all) {
+                return all.defined() && all.size(0) == rows ? all.narrow(0, at, count) : all;
+            };
+            made.push_back(
+                predict(part(x), part(timesteps), {part(told.context), part(told.vector), part(told.concat)}));
+        }
+        return torch::cat(made);
+    }
     const torch::Tensor seen = told.concat.defined() ? torch::cat({x, told.concat.to(x.scalar_type())}, 1) : x;
     return unet->forward(seen, timesteps, told.context, told.vector);
 }
@@ -119,6 +133,7 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     report.used.insert(kMarkerKeys.begin(), kMarkerKeys.end());
     made->warnings = nn::unusedKeys(index, report).warnings();
     made->bytes = report.bytes;
+    made->mapped = report.mapped;
     if (made->config.predictionUnsure) askPrediction(*made);
     if (report.mapped > 0) made->files = source.files;
     return made;

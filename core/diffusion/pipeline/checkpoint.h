@@ -27,7 +27,9 @@ struct Checkpoint {
     torch::Device device = torch::kCPU;
     torch::ScalarType dtype = torch::kFloat32;  ///< of text encoders and UNet
     torch::ScalarType vaeDtype = torch::kFloat32;
-    std::size_t bytes = 0;  ///< of weights
+    std::size_t bytes = 0;        ///< of weights, as they lie in memory
+    std::size_t mapped = 0;       ///< … what of it are pages of the mapped files
+    std::int64_t rowsAtOnce = 0;  ///< most rows of a batch that predict() computes together; 0: all
     std::vector<std::string> warnings;
     std::vector<std::shared_ptr<const nn::MappedFile>> files;     ///< held while weights lie in them; otherwise empty
     std::vector<std::shared_ptr<const nn::MappedFile>> vaeFiles;  ///< the same, of an autoencoder of its own

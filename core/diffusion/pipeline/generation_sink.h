@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/image.h"
+#include "core/diffusion/pipeline/inspection.h"
 
 #include <cstdint>
 #include <functional>
@@ -34,6 +35,11 @@ public:
     virtual bool previewDue() = 0;
     virtual void preview(std::int64_t step, std::int64_t image, Image picture) = 0;
     virtual void image(std::int64_t index, Image picture) = 0;
+    /// Whether the task is to be left at the next step boundary; asked there.
+    virtual bool pauseWanted() { return false; }
+    /// What of the networks' work is to be shown, while the task runs; null: nothing.
+    virtual const Inspection *inspection() const { return nullptr; }
+    virtual void found(Finding) {}
     /// Something that the user should know of the finished task, in English. Saying it twice is saying it once.
     virtual void warning(std::string) {}
     /// What the infotext of the pictures that follow should say beside the request: "VAE", "Lora hashes", … The last

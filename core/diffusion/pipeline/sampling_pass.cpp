@@ -3,7 +3,6 @@
 #include "core/params/samplers.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace sg {
@@ -123,16 +122,15 @@ sampling::GuidedModel SamplingPass::makeRefiner(sampling::Guidance guidance) con
 
 /// The model until enough of the levels are behind it, then the refiner; never back, as in A1111. Calls go on counting.
 sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model,
-                                            const sampling::GuidedModel &refiner) const
+                                            const sampling::GuidedModel &refiner, bool &switched) const
 {
-    const auto switched = std::make_shared<bool>(false);
     const auto last = static_cast<float>(m_levels.size() - 1);
-    const auto at = [this, switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
-        if (!*switched && (last - t) / (last + 1) >= static_cast<float>(m_switchAt)) {
-            *switched = true;
+    const auto at = [this, &switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
+        if (!switched && (last - t) / (last + 1) >= static_cast<float>(m_switchAt)) {
+            switched = true;
             refiner.setCalls(model.calls());
         }
-        return *switched ? refiner : model;
+        return switched ? refiner : model;
     };
     sampling::Denoiser made;
     made.x0 = [this, at](const torch::Tensor &x, float sigma) { return at(m_levels.nearest(sigma)).x0(x, sigma); };
@@ -163,17 +161,26 @@ sampling::Denoiser SamplingPass::masked(const sampling::Denoiser &plain, const S
 }
 
 torch::Tensor SamplingPass::run(sampling::Guidance guidance, sampling::Guidance refined, const torch::Tensor &noise,
-                                const Start &start, const sampling::SamplerContext &context) const
+                                const Start &start, const sampling::SamplerContext &context,
+                                const PassState *from) const
 {
     if (m_plan.keepsStart()) return start.latent;
+    bool switched = from && from->refined;
     const sampling::GuidedModel model = makeModel(std::move(guidance));
     std::optional<sampling::GuidedModel> refiner;
     if (m_refiner) refiner.emplace(makeRefiner(std::move(refined)));
-    const sampling::Denoiser plain = refiner ? handedOver(model, *refiner) : model.denoiser();
-    const torch::Tensor made =
-        sampling::runSampler(m_plan.sampler(), m_plan.begin(noise, start.latent), masked(plain, start), context);
-    if (!start.redraw.defined()) return made;
-    return made * start.redraw + start.latent * (1 - start.redraw);
+    if (from) model.setCalls(from->calls);
+    if (from && refiner) refiner->setCalls(from->refinerCalls);
+    const sampling::Denoiser plain = refiner ? handedOver(model, *refiner, switched) : model.denoiser();
+    try {
+        const torch::Tensor made = sampling::runSampler(
+            m_plan.sampler(), from ? from->sampler.clone() : m_plan.begin(noise, start.latent), masked(plain, start),
+            context);
+        if (!start.redraw.defined()) return made;
+        return made * start.redraw + start.latent * (1 - start.redraw);
+    } catch (sampling::RunLeft &left) {
+        throw PassLeft{{std::move(left.state), model.calls(), refiner ? refiner->calls() : 0, switched}};
+    }
 }
 
 }  // namespace sg

@@ -22,6 +22,17 @@ sampling::PlanRequest hiresPlan(const GenerationRequest &request, const Checkpoi
 /// How often so many steps ask the network, as A1111 counts. The sampler's name is known to be one.
 std::int64_t callsOf(const std::string &sampler, std::int64_t steps);
 
+/// Where a walk was left, at a step boundary: with its noise source all that it needs to go on.
+struct PassState {
+    sampling::SamplerState sampler;
+    std::int64_t calls = 0, refinerCalls = 0;
+    bool refined = false;  ///< the refiner has taken over
+};
+/// Thrown by SamplingPass::run where the context wants the walk to be left.
+struct PassLeft {
+    PassState state;
+};
+
 /// One walk from noise, or from a latent with noise on it, to a clean latent: what is the same for all batches of it.
 /// Hires fix makes two of them. Thread  that of the checkpoint.
 class SamplingPass {
@@ -55,14 +66,17 @@ public:
     void prepare(sampling::NoiseSource &noise) const { m_plan.prepare(noise); }
 
     /// Shapes  noise [B, C, h, w]; returns the same. Without a start the noise alone is what it begins with.
-    /// `refined`: the refiner's guidance, where there is one.
+    /// `refined`: the refiner's guidance, where there is one. `from`: goes on from there instead, without `noise`.
+    /// Errors  throws PassLeft when the context says so.
     torch::Tensor run(sampling::Guidance guidance, sampling::Guidance refined, const torch::Tensor &noise,
-                      const Start &start, const sampling::SamplerContext &context) const;
+                      const Start &start, const sampling::SamplerContext &context,
+                      const PassState *from = nullptr) const;
 
 private:
     sampling::GuidedModel makeModel(sampling::Guidance guidance) const;
     sampling::GuidedModel makeRefiner(sampling::Guidance guidance) const;
-    sampling::Denoiser handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner) const;
+    sampling::Denoiser handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner,
+                                  bool &switched) const;
     sampling::Denoiser masked(const sampling::Denoiser &plain, const Start &start) const;
 
     Checkpoint &m_checkpoint;

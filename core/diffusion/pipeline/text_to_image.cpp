@@ -1,9 +1,8 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
+#include "core/diffusion/pipeline/inspector.h"
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/prompt_guidance.h"
-#include "core/diffusion/pipeline/sampling_pass.h"
-#include "core/diffusion/pipeline/start_latent.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/start_step.h"
@@ -13,6 +12,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -73,8 +73,9 @@ class Task {
 public:
     Task(const TaskModels &models, const GenerationRequest &request, const TaskTools &tools, GenerationSink &sink,
          std::stop_token stop);
-    void begin(const PreparedStart &start);
-    void run();
+    void begin(const PreparedStart &start, const ParkedTask *from);
+    /// What is left to be done, when the sink wanted a pause; else null.
+    std::unique_ptr<ParkedTask> run(const ParkedTask *from);
 
 private:
     bool refines(bool larger) const { return m_models.refiner && larger == m_hires.has_value(); }
@@ -88,6 +89,7 @@ private:
                          const SamplingPass::Start &start);
     torch::Tensor drawBatch();
     torch::Tensor drawLarger(const torch::Tensor &latents);
+    torch::Tensor goOnLarger();
     torch::Tensor enlarged(const torch::Tensor &latents);
     torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
@@ -101,6 +103,9 @@ private:
     GenerationSink &m_sink;
     StartLatent m_start;
     std::optional<SamplingPass> m_first, m_hires;
+    std::unique_ptr<Inspector> m_inspector;  // where something is to be shown
+    const ParkedTask *m_from = nullptr;      // until the pass that was left goes on
+    std::unique_ptr<ParkedTask> m_left;
     std::map<std::string, std::string> m_embeddings;  // that the running batch uses
     sampling::SamplerContext m_context;
     const Checkpoint *m_drawing;     // that of the running pass
@@ -141,13 +146,18 @@ Task::Task(const TaskModels &models, const GenerationRequest &request, const Tas
     }
     m_context.stop = std::move(stop);
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
+    m_context.leave = [this] { return m_sink.pauseWanted(); };
+    if (sink.inspection()) m_inspector = std::make_unique<Inspector>(*sink.inspection(), sink);
 }
 
 /// Everything that happens once to the start pictures, and what a network reads beside the latents in all batches.
-void Task::begin(const PreparedStart &start)
+void Task::begin(const PreparedStart &start, const ParkedTask *from)
 {
     const std::int64_t factor = m_checkpoint.config.latentFactor;
-    if (m_request.start.used()) m_start = makeStart(m_checkpoint, start, m_request, m_context.stop);
+    if (from)
+        m_start = from->start;
+    else if (m_request.start.used())
+        m_start = makeStart(m_checkpoint, start, m_request, m_context.stop);
     if (!m_start.concat.defined())
         m_start.concat = emptyConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
     m_first->setConcat(m_start.concat);
@@ -246,18 +256,25 @@ PassGuidance Task::guidanceOfLarger()
         /*larger=*/true);
 }
 
-void Task::run()
+std::unique_ptr<ParkedTask> Task::run(const ParkedTask *from)
 {
-    for (std::int64_t iteration = 0; iteration < m_request.iterations; ++iteration) {
-        m_firstImage = iteration * m_request.batchSize;
-        requireUnchanged();
-        m_stepsBefore = 0;
-        m_decoded = 0;
-        torch::Tensor latents = drawBatch();
-        if (m_hires) latents = drawLarger(latents);
-        requireUnchanged();
-        decode(latents);
+    m_from = from;
+    try {
+        for (std::int64_t iteration = from ? from->iteration : 0; iteration < m_request.iterations; ++iteration) {
+            m_firstImage = iteration * m_request.batchSize;
+            requireUnchanged();
+            m_stepsBefore = 0;
+            m_decoded = 0;
+            const bool inLarger = m_from && m_from->larger;
+            torch::Tensor latents = inLarger ? goOnLarger() : drawBatch();
+            if (m_hires && !inLarger) latents = drawLarger(latents);
+            requireUnchanged();
+            decode(latents);
+        }
+    } catch (const PassLeft &) {
+        return std::move(m_left);
     }
+    return {};
 }
 
 torch::Tensor Task::sample(const SamplingPass &pass, PassGuidance guidance, sampling::NoiseSource &noise,
@@ -265,12 +282,27 @@ torch::Tensor Task::sample(const SamplingPass &pass, PassGuidance guidance, samp
 {
     const torch::Device device = m_checkpoint.device;
     m_drawing = &pass.checkpoint();
-    pass.prepare(noise);
+    const ParkedTask *from = std::exchange(m_from, nullptr);
+    if (from)
+        noise = from->noise;
+    else
+        pass.prepare(noise);
     m_context.noise.next = [&noise, device] { return noise.next().to(device); };
     m_context.noise.between = [&noise, device](float from, float to) { return noise.between(from, to).to(device); };
-    torch::Tensor first = noise.first().to(device);
-    if (&pass == &*m_first && m_request.start.used()) first = first * m_request.start.noiseMultiplier;
-    torch::Tensor latents = pass.run(std::move(guidance.base), std::move(guidance.refined), first, start, m_context);
+    torch::Tensor first;
+    if (!from) first = noise.first().to(device);
+    if (!from && &pass == &*m_first && m_request.start.used()) first = first * m_request.start.noiseMultiplier;
+    if (m_inspector) m_inspector->beginStep(m_stepsBefore + (from ? from->pass.sampler.step : 0) + 1);
+    const nn::Probe::Scope probe(m_inspector.get());
+    torch::Tensor latents;
+    try {
+        latents = pass.run(std::move(guidance.base), std::move(guidance.refined), first, start, m_context,
+                           from ? &from->pass : nullptr);
+    } catch (PassLeft &left) {
+        m_left = std::make_unique<ParkedTask>(
+            ParkedTask{m_firstImage / m_request.batchSize, &pass != &*m_first, m_start, std::move(left.state), noise});
+        throw;
+    }
     requireFinite(latents, "in the latents");
     m_stepsBefore += pass.updates();
     return latents;
@@ -296,6 +328,15 @@ torch::Tensor Task::drawLarger(const torch::Tensor &latents)
     const torch::Tensor start = enlarged(latents);
     sampling::NoiseSource noise = noiseOfBatch(start.size(3), start.size(2));
     return sample(*m_hires, guidanceOfLarger(), noise, {start, {}});
+}
+
+/// From a step boundary in hires fix's pass. The first pass is over; what its prompts named belongs to the pictures.
+torch::Tensor Task::goOnLarger()
+{
+    m_stepsBefore = m_first->updates();
+    (void)guidanceOfBatch();
+    sampling::NoiseSource noise = m_from->noise;
+    return sample(*m_hires, guidanceOfLarger(), noise, {});
 }
 
 torch::Tensor Task::enlarged(const torch::Tensor &latents)
@@ -330,6 +371,7 @@ void Task::stepMade(const sampling::SamplerStep &step)
     // Early, so that a damaged checkpoint costs one step and not all of them.
     requireFinite(step.denoised, "in a sampler step");
     const std::int64_t made = std::min(m_stepsBefore + step.index + 1, m_steps);
+    if (m_inspector) m_inspector->stepMade(made, step);
     report({.step = made, .sigma = step.sigma});
     if (m_sink.previewDue())
         m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_drawing->config.latentToRgb));
@@ -368,18 +410,30 @@ void Task::decode(const torch::Tensor &latents)
 
 }  // namespace
 
-void drawPictures(const TaskModels &models, const GenerationRequest &request, const PreparedStart &start,
-                  const TaskTools &tools, GenerationSink &sink, std::stop_token stop)
+std::uint64_t ParkedTask::bytes() const
+{
+    std::uint64_t sum = 0;
+    const auto add = [&sum](const torch::Tensor &tensor) { sum += tensor.defined() ? tensor.nbytes() : 0; };
+    for (const torch::Tensor &tensor : {start.latent, start.redraw, start.concat, pass.sampler.x})
+        add(tensor);
+    for (const torch::Tensor &tensor : pass.sampler.tensors)
+        add(tensor);
+    return sum;
+}
+
+std::unique_ptr<ParkedTask> drawPictures(const TaskModels &models, const GenerationRequest &request,
+                                         const PreparedStart &start, const TaskTools &tools, GenerationSink &sink,
+                                         std::stop_token stop, const ParkedTask *from)
 {
     Task task(models, request, tools, sink, std::move(stop));
-    task.begin(start);
-    task.run();
+    task.begin(start, from);
+    return task.run(from);
 }
 
 void textToImage(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
                  GenerationSink &sink, std::stop_token stop)
 {
-    drawPictures({{checkpoint, conditioner}}, request, {}, {}, sink, std::move(stop));
+    (void)drawPictures({{checkpoint, conditioner}}, request, {}, {}, sink, std::move(stop));
 }
 
 }  // namespace sg

@@ -27,9 +27,10 @@ torch::Tensor runSampler(const Sampler &sampler, SamplerState state, const Denoi
 {
     while (!sampler.finished(state)) {
         if (context.stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
+        if (context.leave && context.leave()) throw RunLeft{state.clone()};
         const StepResult made = sampler.step(state, model, context.noise);
         const auto count = static_cast<int>(std::max(sampler.steps(), state.step));
-        if (context.observer) context.observer({static_cast<int>(state.step) - 1, count, made.sigma, made.denoised});
+        if (context.observer) context.observer({static_cast<int>(state.step) - 1, count, made.sigma, made.denoised, state.x});
     }
     return state.x;
 }

@@ -90,6 +90,7 @@ struct SamplerStep {
     int count = 0;
     float sigma = 0;                ///< the level that it left
     const torch::Tensor &denoised;  ///< the network's x0 of this step
+    const torch::Tensor &x;         ///< what the step left
 };
 using StepObserver = std::function<void(const SamplerStep &)>;
 
@@ -98,9 +99,17 @@ struct SamplerContext {
     SamplerNoise noise;
     StepObserver observer;
     std::stop_token stop;
+    /// Asked at each step boundary before the last: true leaves the run there.
+    std::function<bool()> leave = {};
 };
 
-/// Steps from `state` to the end. Errors  Failure Cancelled at the first step after `stop` was requested.
+/// Thrown where a run was left: what it needs to go on, besides its noise source.
+struct RunLeft {
+    SamplerState state;
+};
+
+/// Steps from `state` to the end. Errors  Failure Cancelled at the first step after `stop` was requested; throws RunLeft
+/// when the context says so.
 torch::Tensor runSampler(const Sampler &sampler, SamplerState state, const Denoiser &model,
                          const SamplerContext &context);
 

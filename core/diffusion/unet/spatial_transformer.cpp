@@ -1,6 +1,7 @@
 #include "core/diffusion/unet/spatial_transformer.h"
 
 #include "core/diffusion/nn/functions.h"
+#include "core/diffusion/nn/probe.h"
 
 #include <string>
 
@@ -24,7 +25,9 @@ public:
     /// sum += attention(x to context).
     void addTo(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &context)
     {
-        const torch::Tensor y = nn::attention(m_toQ(x), m_toK(context), m_toV(context), m_heads);
+        const torch::Tensor q = m_toQ(x), k = m_toK(context);
+        if (nn::Probe *probe = nn::Probe::current(); probe && !context.is_same(x)) probe->attention(q, k, m_heads);
+        const torch::Tensor y = nn::attention(q, k, m_toV(context), m_heads);
         nn::addLinear(sum, y, m_toOut->weightFor(y), m_toOut->bias());
     }
 
@@ -82,7 +85,10 @@ public:
     {
         const torch::Tensor own = m_norm1(tokens);
         m_self->addTo(tokens, own, own);
-        m_cross->addTo(tokens, m_norm2(tokens), context);
+        {
+            const nn::Probe::Module here("attn2");
+            m_cross->addTo(tokens, m_norm2(tokens), context);
+        }
         m_ff->addTo(tokens, m_norm3(tokens));
     }
 
@@ -117,8 +123,11 @@ torch::Tensor SpatialTransformerImpl::forward(torch::Tensor x, const torch::Tens
 {
     const torch::Tensor normed = nn::tokensOf(m_norm(x));
     torch::Tensor tokens = nn::linear(normed, m_in.matrixFor(normed), m_in.bias());
-    for (const auto &block : m_blocks)
-        block->apply(tokens, context);
+    for (std::size_t i = 0; i < m_blocks.size(); ++i) {
+        const nn::Probe::Module here("transformer_blocks." + std::to_string(i));
+        m_blocks[i]->apply(tokens, context);
+        here.gave(tokens);
+    }
     torch::Tensor sum = nn::tokensOf(x);
     nn::addLinear(sum, tokens, m_out.matrixFor(tokens), m_out.bias());
     return nn::imageOf(sum, x.size(2), x.size(3));

@@ -1,6 +1,7 @@
 #include "core/diffusion/unet/unet.h"
 
 #include "core/diffusion/nn/functions.h"
+#include "core/diffusion/nn/probe.h"
 #include "core/diffusion/unet/res_block.h"
 
 #include <string>
@@ -32,9 +33,10 @@ SpatialTransformer UNetImpl::transformer(std::int64_t channels, std::int64_t dep
         TransformerShape{channels, heads, m_config.contextDim, depth, m_config.normGroups, m_config.linearProjection});
 }
 
-UNetImpl::Stage UNetImpl::stage(nn::Slots slots, std::int64_t in, const UNetConfig::Block &block)
+UNetImpl::Stage UNetImpl::stage(std::string name, nn::Slots slots, std::int64_t in, const UNetConfig::Block &block)
 {
     Stage made;
+    made.name = std::move(name);
     made.res = slots->put("0", std::make_shared<UNetResBlockImpl>(
                                    ResBlockShape{in, block.channels, m_config.timeChannels, m_config.normGroups}));
     if (block.depth > 0) made.attention = slots->put("1", transformer(block.channels, block.depth));
@@ -48,14 +50,16 @@ void UNetImpl::makeInputs()
         blocks->put("0", nn::Slots())->put("0", nn::Conv2d(nn::Conv2dImpl::Shape{m_config.inChannels, m_config.width}));
     m_skipChannels = {m_config.width};
     for (const UNetConfig::Block &block : m_config.inputs) {
-        nn::Slots slots = blocks->put(std::to_string(m_skipChannels.size()), nn::Slots());
+        const std::string number = std::to_string(m_skipChannels.size());
+        nn::Slots slots = blocks->put(number, nn::Slots());
         if (block.resample) {
             Stage made;
+            made.name = "input_blocks." + number;
             made.resample = slots->put("0", nn::Slots())
                                 ->put("op", nn::Conv2d(nn::Conv2dImpl::Shape{block.channels, block.channels, 3, 2}));
             m_inputs.push_back(std::move(made));
         } else {
-            m_inputs.push_back(stage(slots, m_skipChannels.back(), block));
+            m_inputs.push_back(stage("input_blocks." + number, slots, m_skipChannels.back(), block));
         }
         m_skipChannels.push_back(block.channels);
     }
@@ -65,7 +69,7 @@ void UNetImpl::makeMiddle()
 {
     nn::Slots slots = register_module("middle_block", nn::Slots());
     const std::int64_t channels = m_skipChannels.back();
-    m_middle = stage(slots, channels, {channels, m_config.middleDepth, false});
+    m_middle = stage("middle_block", slots, channels, {channels, m_config.middleDepth, false});
     m_middleEnd = slots->put(m_config.middleDepth > 0 ? "2" : "1",
                              std::make_shared<UNetResBlockImpl>(
                                  ResBlockShape{channels, channels, m_config.timeChannels, m_config.normGroups}));
@@ -78,7 +82,7 @@ void UNetImpl::makeOutputs()
     for (std::size_t n = 0; n < m_config.outputs.size(); ++n) {
         const UNetConfig::Block &block = m_config.outputs[n];
         nn::Slots slots = blocks->put(std::to_string(n), nn::Slots());
-        Stage made = stage(slots, channels + m_skipChannels.back(), block);
+        Stage made = stage("output_blocks." + std::to_string(n), slots, channels + m_skipChannels.back(), block);
         m_skipChannels.pop_back();
         channels = block.channels;
         if (block.resample)
@@ -107,8 +111,17 @@ torch::Tensor UNetImpl::timeEmbedding(const torch::Tensor &timesteps, const torc
 torch::Tensor UNetImpl::run(const Stage &stage, torch::Tensor x, const torch::Tensor &time,
                             const torch::Tensor &context)
 {
-    if (stage.res) x = stage.res->forward(x, time);
-    return stage.attention ? SpatialTransformer(stage.attention)->forward(x, context) : x;
+    if (stage.res) {
+        const nn::Probe::Module here("0");
+        x = stage.res->forward(x, time);
+        here.gave(x);
+    }
+    if (stage.attention) {
+        const nn::Probe::Module here("1");
+        x = SpatialTransformer(stage.attention)->forward(x, context);
+        here.gave(x);
+    }
+    return x;
 }
 
 torch::Tensor UNetImpl::forward(const torch::Tensor &x, const torch::Tensor &timesteps, const torch::Tensor &context,
@@ -118,17 +131,26 @@ torch::Tensor UNetImpl::forward(const torch::Tensor &x, const torch::Tensor &tim
     const torch::Tensor time = timeEmbedding(timesteps, vector);
     const torch::Tensor words = context.to(type);
     torch::Tensor h = m_first->forward(x.to(type).contiguous(at::MemoryFormat::ChannelsLast));
+    nn::Probe::Module("input_blocks.0.0").gave(h);
     std::vector<torch::Tensor> skips{h};
     for (Stage &stage : m_inputs) {
+        const nn::Probe::Module block(stage.name);
         h = stage.resample ? stage.resample->forward(h) : run(stage, h, time, words);
+        block.gave(h);
         skips.push_back(h);
     }
-    h = m_middleEnd->forward(run(m_middle, h, time, words), time);
+    {
+        const nn::Probe::Module block(m_middle.name);
+        h = m_middleEnd->forward(run(m_middle, h, time, words), time);
+        block.gave(h);
+    }
     for (Stage &stage : m_outputs) {
+        const nn::Probe::Module block(stage.name);
         h = at::cat({h, skips.back()}, 1);
         skips.pop_back();
         h = run(stage, h, time, words);
         if (stage.resample) h = stage.resample->forwardDoubled(h, skips.back().size(2), skips.back().size(3));
+        block.gave(h);
     }
     return m_outConv->forward(m_outNorm->forwardSilu(h));
 }

@@ -5,6 +5,7 @@
 #include "core/diffusion/unet/unet_config.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sg {
@@ -27,11 +28,12 @@ public:
 
 private:
     struct Stage {
+        std::string name;
         std::shared_ptr<UNetResBlockImpl> res;
         SpatialTransformer attention{nullptr};
         nn::Conv2d resample{nullptr};
     };
-    Stage stage(nn::Slots slots, std::int64_t in, const UNetConfig::Block &block);
+    Stage stage(std::string name, nn::Slots slots, std::int64_t in, const UNetConfig::Block &block);
     SpatialTransformer transformer(std::int64_t channels, std::int64_t depth) const;
     void makeInputs();
     void makeMiddle();

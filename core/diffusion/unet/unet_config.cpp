@@ -2,6 +2,8 @@
 
 #include "core/diffusion/nn/config_value.h"
 
+#include <algorithm>
+
 namespace sg {
 namespace {
 
@@ -83,6 +85,59 @@ void UNetConfig::checkHeads(std::string_view what) const
         for (const Block &block : *blocks)
             if (block.depth > 0) nn::requireDivisible(block.channels, parts, what);
     if (middleDepth > 0 && !inputs.empty()) nn::requireDivisible(inputs.back().channels, parts, what);
+}
+
+namespace {
+
+// Tensors of a block's own width that are alive together beside what it is given.
+constexpr std::int64_t kResBlock = 4;      // h, its norm, the skip's convolution, the sum
+constexpr std::int64_t kTransformer = 11;  // norm, tokens, norm3; the two halves of a feed-forward, four times as wide
+
+struct Place {
+    std::int64_t height, width;
+    std::int64_t pixels() const { return height * width; }
+};
+
+}  // namespace
+
+std::uint64_t UNetConfig::forwardBytes(std::int64_t rows, std::int64_t height, std::int64_t width,
+                                       int numberBytes) const
+{
+    std::vector<Place> places{{height, width}};
+    std::vector<std::int64_t> skips{this->width * height * width};
+    std::int64_t kept = skips.front(), most = 0, channels = this->width;
+    Place at = places.front();
+    const auto block = [&](std::int64_t given, const Block &made) {
+        const std::int64_t pixels = at.pixels();
+        const std::int64_t res = given + std::max(given + made.channels, kResBlock * made.channels);
+        const std::int64_t transformer = made.depth > 0 ? (1 + kTransformer) * made.channels : 0;
+        most = std::max(most, kept + std::max(res, transformer) * pixels);
+        channels = made.channels;
+    };
+    for (const Block &input : inputs) {
+        if (input.resample)
+            at = {(at.height + 1) / 2, (at.width + 1) / 2};
+        else
+            block(0, {input.channels, input.depth, false});  // what it is given is one of those that are kept
+        channels = input.channels;
+        places.push_back(at);
+        skips.push_back(channels * at.pixels());
+        kept += skips.back();
+    }
+    block(0, {channels, middleDepth, false});
+    for (const Block &output : outputs) {
+        const std::int64_t given = channels + skips.back() / at.pixels();
+        most = std::max(most, kept + (channels + given) * at.pixels());
+        kept -= skips.back();
+        skips.pop_back();
+        places.pop_back();
+        block(given, output);
+        if (!output.resample || places.empty()) continue;
+        const std::int64_t small = channels * at.pixels();
+        at = places.back();
+        most = std::max(most, kept + small + channels * at.pixels());
+    }
+    return static_cast<std::uint64_t>(rows * most) * static_cast<std::uint64_t>(numberBytes);
 }
 
 }  // namespace sg

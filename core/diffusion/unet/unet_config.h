@@ -36,6 +36,9 @@ struct UNetConfig {
     /// `serigraph.unet.norm_groups`.
     /// Errors  throws Failure UnusableFile.
     static UNetConfig detect(const TensorIndex &index, const std::string &prefix);
+    /// What one call takes at its peak beside weights: from shapes alone, in tensors between input and output.
+    /// Units  h and w in latent pixels; numberBytes: of one number, 4 for float32.
+    std::uint64_t forwardBytes(std::int64_t rows, std::int64_t height, std::int64_t width, int numberBytes = 4) const;
     /// Errors  throws Failure UnusableFile naming `what` when a level's channels cannot be divided into its heads.
     void checkHeads(std::string_view what) const;
 };

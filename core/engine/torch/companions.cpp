@@ -3,6 +3,7 @@
 #include "core/text/extra_networks.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,16 @@ namespace {
 
 constexpr std::size_t kHashShown = 12;
 constexpr std::size_t kVaeHashShown = 10;
+
+/// For what it would cost to bring something back: the longest time that it took.
+class Stopwatch {
+public:
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - m_start).count(); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point m_start = Clock::now();
+};
 
 const NamedFile *findFile(const std::vector<NamedFile> &files, const std::string &name)
 {
@@ -75,7 +86,9 @@ void Companions::beginRefiner()
 void Companions::useVae()
 {
     if (!m_model.vae) return m_resident.vae.use(*m_resident.checkpoint, std::nullopt, m_stop);
+    const Stopwatch watch;
     m_resident.vae.use(*m_resident.checkpoint, m_model.vae->path, m_stop);
+    m_resident.vaeSeconds = std::max(m_resident.vaeSeconds, watch.seconds());
     if (!m_model.vae->hash.empty()) m_sink.fact("VAE hash", m_model.vae->hash.substr(0, kVaeHashShown));
     m_sink.fact("VAE", m_model.vae->name);
 }
@@ -131,8 +144,10 @@ void Companions::merge(const std::vector<adapters::WantedAdapter> &wanted)
                                                      m_resident.checkpoint->config.family);
     }
     adapters::AdapterReport report;
+    const Stopwatch watch;
     try {
         report = set->apply(wanted, m_stop);
+        m_resident.loraSeconds = std::max(m_resident.loraSeconds, watch.seconds());
     } catch (...) {
         m_resident.conditioner.forget();
         throw;

@@ -2,35 +2,52 @@
 
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
+#include "core/engine/process_memory.h"
+#include "core/modelfile/key_dialect.h"
+#include "core/modelfile/model_file.h"
+#include "core/modelfile/sidecar.h"
 
 #include <ATen/DeviceAccelerator.h>
 
 #include <malloc.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <chrono>
+#include <functional>
+#include <utility>
 
 namespace sg::engine {
 namespace {
 
-/// Half precision in the file becomes single precision here, and sampling needs room as well.
-constexpr double kRoomPerFileByte = 2.5;
+using Clock = std::chrono::steady_clock;
 
-/// What the system could give without swapping, in bytes.
-double availableMemory()
+constexpr std::size_t kDescriptions = 64;
+/// What the device keeps for others, unless a budget says otherwise: this, or a share of all of it.
+constexpr std::uint64_t kReserve = 512u << 20;
+constexpr std::uint64_t kReserveShare = 20;
+/// What comes back at once is not for free: reading it takes at least this long.
+constexpr double kSecondsPerByte = 1.0 / 4e9;
+
+double secondsSince(Clock::time_point start)
 {
-    std::ifstream file("/proc/meminfo");
-    std::string name, unit;
-    double kibibytes = 0;
-    while (file >> name >> kibibytes) {
-        std::getline(file, unit);
-        if (name == "MemAvailable:") return kibibytes * 1024;
-    }
-    return 0;
+    return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 }  // namespace
+
+/// Something that can go.
+struct ModelStore::Candidate {
+    bool kept = false;
+    double cost = 0;  ///< seconds to bring it back for each byte, the less the longer it was not used
+    std::uint64_t bytes = 0;
+    std::string what;
+    std::function<void(ModelStore &)> evict;
+};
+
+std::uint64_t ModelStore::Resident::bytes() const
+{
+    return checkpoint->bytes + vae.bytes() + (adapters ? adapters->bytes() : 0);
+}
 
 std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
                                                       const LoadWatch &watch)
@@ -40,28 +57,124 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
                                    [&](const auto &resident) { return resident->path == path; });
     if (held != m_residents.end() && (*held)->identity == identity) {
         m_residents.splice(m_residents.begin(), m_residents, held);
+        m_residents.front()->lastUse = ++m_uses;
         return m_residents.front();
     }
     if (held != m_residents.end()) {
         logWarning("engine", "the model's file has changed and is loaded again: " + path);
         unload(path);
     }
-    makeRoom(identity);
+    makeRoom(described(path, identity).weights);
+    const Clock::time_point start = Clock::now();
     std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch);
-    m_residents.push_front(std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}, {}, {}}));
+    auto made = std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}});
+    made->loadSeconds = secondsSince(start);
+    made->lastUse = ++m_uses;
+    m_residents.push_front(std::move(made));
     publish();
     return m_residents.front();
 }
 
-/// Lets the least recently used go while another model would not fit beside it.
-void ModelStore::makeRoom(const FileIdentity &file)
+const PlannedModel &ModelStore::described(const std::string &path, const FileIdentity &identity)
 {
-    if (!m_device.is_cpu() || m_residents.empty()) return;
+    const auto known = m_descriptions.find(path);
+    if (known != m_descriptions.end() && known->second.identity == identity) return known->second.model;
+    const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
+    CheckpointConfig config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}));
+    if (m_descriptions.size() >= kDescriptions) m_descriptions.clear();
+    Description &made = m_descriptions[path];
+    made = {identity, plannedModel(index, std::move(config), m_device.is_cpu())};
+    return made.model;
+}
+
+PlannedModel ModelStore::describe(const std::string &path)
+{
+    const FileIdentity identity = orThrow(fileIdentity(path));
+    PlannedModel model = described(path, identity);
+    for (const auto &resident : m_residents)
+        if (resident->path == path && resident->identity == identity)
+            model.held = resident->checkpoint->bytes - resident->mapped();
+    return model;
+}
+
+/// What could be given to tensors now. On the CPU pages of files count as free.
+std::uint64_t ModelStore::freeOnDevice() const
+{
+    const auto [free, total] = m_device.is_cpu() ? std::pair<std::size_t, std::size_t>(availableMemory(), totalMemory())
+                                                 : at::accelerator::getMemoryInfo(m_device.index());
+    const std::uint64_t reserve = std::max<std::uint64_t>(kReserve, total / kReserveShare);
+    return free > reserve ? free - reserve : 0;
+}
+
+/// What is left for another model, beside those that are held.
+std::int64_t ModelStore::room() const
+{
+    std::uint64_t bytes = 0, mapped = 0;
+    for (const auto &resident : m_residents) {
+        bytes += resident->bytes();
+        mapped += resident->mapped();
+    }
+    const std::int64_t device = static_cast<std::int64_t>(freeOnDevice()) - static_cast<std::int64_t>(mapped);
+    const std::uint64_t budget = m_budget;
+    if (budget == 0) return device;
+    return std::min(device, static_cast<std::int64_t>(std::min<std::uint64_t>(budget, INT64_MAX)) -
+                                static_cast<std::int64_t>(bytes));
+}
+
+PlanPlace ModelStore::placeFor(const std::vector<std::string> &paths) const
+{
+    std::uint64_t held = 0, others = 0;
+    for (const auto &resident : m_residents) {
+        const std::uint64_t own = resident->bytes() - resident->mapped();
+        const bool named = std::find(paths.begin(), paths.end(), resident->path) != paths.end();
+        (named ? held : others) += own;
+    }
+    const std::uint64_t device = freeOnDevice() + others, budget = m_budget;
+    if (budget == 0) return {m_device.is_cpu(), device};
+    return {m_device.is_cpu(), std::min(device, budget > held ? budget - held : 0)};
+}
+
+std::vector<ModelStore::Candidate> ModelStore::candidates() const
+{
+    std::vector<Candidate> list;
+    for (const auto &resident : m_residents) {
+        if (resident.use_count() > 1) continue;  // a task uses it
+        const auto age = static_cast<double>(1 + m_uses - resident->lastUse);
+        const auto add = [&](double seconds, std::uint64_t bytes, const char *what, auto evict) {
+            if (bytes == 0) return;
+            const double perByte = std::max(seconds / static_cast<double>(bytes), kSecondsPerByte);
+            list.push_back({m_kept.contains(resident->path), perByte / age, bytes, what + resident->path, evict});
+        };
+        Resident *const one = resident.get();
+        add(one->loraSeconds, one->adapters ? one->adapters->bytes() : 0, "the LoRAs of ", [one](ModelStore &) {
+            (void)one->adapters->apply({});
+            one->adapters.reset();
+            one->conditioner.forget();
+        });
+        add(one->vaeSeconds, one->vae.bytes(), "the other VAE of ",
+            [one](ModelStore &) { one->vae.use(*one->checkpoint, std::nullopt, {}); });
+        add(one->loadSeconds, one->checkpoint->bytes, "",
+            [path = one->path](ModelStore &store) { store.unload(path); });
+    }
+    return list;
+}
+
+void ModelStore::makeRoom(std::uint64_t bytes)
+{
+    const auto wanted = static_cast<std::int64_t>(std::min<std::uint64_t>(bytes, INT64_MAX));
+    if (room() >= wanted) return;
     giveBackMemory();  // the heap's free part counts as available only then
-    while (!m_residents.empty() && availableMemory() < kRoomPerFileByte * static_cast<double>(file.size)) {
-        const std::string oldest = m_residents.back()->path;
-        logInfo("engine", "made room: " + oldest + " was unloaded");
-        unload(oldest);
+    while (room() < wanted) {
+        std::vector<Candidate> all = candidates();
+        const auto least = std::min_element(all.begin(), all.end(), [](const Candidate &a, const Candidate &b) {
+            return std::pair(a.kept, a.cost) < std::pair(b.kept, b.cost);
+        });
+        if (least == all.end()) return;
+        least->evict(*this);
+        publish();
+        giveBackMemory();
+        logInfo("engine",
+                "made room: " + least->what + " was unloaded, " + std::to_string(least->bytes >> 20) + " MiB");
     }
 }
 
@@ -82,8 +195,8 @@ void ModelStore::publish()
 {
     std::vector<ResidentModel> list;
     for (const auto &resident : m_residents)
-        list.push_back({resident->path, resident->checkpoint->bytes + resident->vae.bytes() +
-                                            (resident->adapters ? resident->adapters->bytes() : 0)});
+        list.push_back({resident->path, resident->bytes(), resident->mapped(), resident->vae.bytes(),
+                        resident->adapters ? resident->adapters->bytes() : 0});
     const std::lock_guard lock(m_mutex);
     m_published = std::move(list);
 }

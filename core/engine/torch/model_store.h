@@ -4,21 +4,28 @@
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/conditioner.h"
 #include "core/diffusion/pipeline/external_vae.h"
+#include "core/diffusion/pipeline/memory_plan.h"
 #include "core/engine/backend.h"
 #include "core/modelfile/file_identity.h"
 
+#include <atomic>
+#include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace sg::engine {
 
-/// The checkpoints that this engine holds, by path. It keeps what it was told to load until it is told to unload, or
-/// until another one would not fit beside it. Thread  the one that computes, except residents().
+/// The checkpoints that this engine holds, each with its text encoders, its VAE from elsewhere and its LoRAs, under a
+/// budget of bytes. What the scheduler wants is done: it keeps what it was told to load until it is told to unload, or
+/// until room is needed; then what costs least to bring back goes first (docs/decisions/residency.md).
+/// Thread  the one that computes, except residents() and the budget.
 class ModelStore {
 public:
     struct Resident {
@@ -28,13 +35,33 @@ public:
         Conditioner conditioner;
         std::unique_ptr<adapters::AdapterSet> adapters = {};  ///< once a LoRA was wanted
         ExternalVae vae = {};
+        double loadSeconds = 0, vaeSeconds = 0, loraSeconds = 0;  ///< what it took to bring them here
+        std::uint64_t lastUse = 0;                                ///< counted by the store
+        std::uint64_t bytes() const;
+        std::uint64_t mapped() const { return checkpoint->mapped; }
     };
-    ModelStore(torch::Device device, torch::ScalarType dtype) : m_device(device), m_dtype(dtype) {}
+    ModelStore(torch::Device device, torch::ScalarType dtype, std::uint64_t budget)
+        : m_device(device), m_dtype(dtype), m_budget(budget)
+    {
+    }
 
     /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
-    /// it was unloaded. Errors  throws Failure as loadCheckpoint, and what torch throws.
+    /// it was unloaded, and nothing of it is evicted. Errors  throws Failure as loadCheckpoint, and what torch throws.
     std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
     void unload(const std::optional<std::string> &path);
+    /// What the header says of a checkpoint and what of it is held. Errors  throws Failure as readModelFile.
+    PlannedModel describe(const std::string &path);
+    /// What a run with these models may take beside what is held of them, when all others go.
+    PlanPlace placeFor(const std::vector<std::string> &paths) const;
+    /// Evicts until so many bytes are free, or nothing is left that nobody uses.
+    void makeRoom(std::uint64_t bytes);
+    /// Models that go last.
+    void keep(const std::vector<std::string> &paths) { m_kept = {paths.begin(), paths.end()}; }
+
+    /// Of models and runs together; 0: what the device has, but for a reserve. Thread  any.
+    void setBudget(std::uint64_t bytes) { m_budget = bytes; }
+    std::uint64_t budget() const { return m_budget; }
+
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();
     std::vector<ResidentModel> residents() const;
@@ -42,11 +69,23 @@ public:
     void publish();
 
 private:
-    void makeRoom(const FileIdentity &file);
+    struct Description {
+        FileIdentity identity;
+        PlannedModel model;
+    };
+    struct Candidate;
+    const PlannedModel &described(const std::string &path, const FileIdentity &identity);
+    std::uint64_t freeOnDevice() const;
+    std::int64_t room() const;
+    std::vector<Candidate> candidates() const;
 
     torch::Device m_device;
     torch::ScalarType m_dtype;
+    std::atomic<std::uint64_t> m_budget;
     std::list<std::shared_ptr<Resident>> m_residents;  // most recently used first
+    std::map<std::string, Description> m_descriptions;
+    std::set<std::string> m_kept;
+    std::uint64_t m_uses = 0;
     mutable std::mutex m_mutex;
     std::vector<ResidentModel> m_published;
 };

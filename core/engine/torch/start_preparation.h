@@ -43,6 +43,9 @@ public:
     }
     void progress(const StepProgress &progress) override { m_sink.progress(progress); }
     bool previewDue() override { return m_sink.previewDue(); }
+    bool pauseWanted() override { return m_sink.pauseWanted(); }
+    const Inspection *inspection() const override { return m_sink.inspection(); }
+    void found(Finding finding) override { m_sink.found(std::move(finding)); }
     void preview(std::int64_t step, std::int64_t image, Image picture) override
     {
         m_sink.preview(step, image, std::move(picture));

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/engine/torch/companions.h"
+#include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
 
@@ -13,11 +14,14 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace sg::engine {
 namespace {
@@ -81,6 +85,38 @@ struct UsedModel {
     Companions companions;
 };
 
+/// The checkpoints of a task, the model first.
+std::vector<std::string> modelPaths(const ModelRef &model, const GenerationRequest &request)
+{
+    std::vector<std::string> paths{model.path};
+    if (model.hires && request.hires.enabled) paths.push_back(model.hires->path);
+    if (model.refiner && request.refiner.enabled) paths.push_back(model.refiner->path);
+    std::vector<std::string> unique;
+    for (std::string &path : paths)
+        if (std::find(unique.begin(), unique.end(), path) == unique.end()) unique.push_back(std::move(path));
+    return unique;
+}
+
+/// Of all files that a task may use; of one that is not there, zeros.
+std::vector<FileIdentity> identitiesOf(const ModelRef &model)
+{
+    std::vector<FileIdentity> all{fileIdentity(model.path).value_or(FileIdentity{})};
+    const auto add = [&all](const NamedFile &file) { all.push_back(fileIdentity(file.path).value_or(FileIdentity{})); };
+    for (const auto *list : {&model.loras, &model.embeddings})
+        std::for_each(list->begin(), list->end(), add);
+    for (const auto *one : {&model.vae, &model.refiner, &model.hires})
+        if (*one) add(**one);
+    return all;
+}
+
+class TorchRun final : public ParkedRun {
+public:
+    std::uint64_t bytes() const override { return task->bytes(); }
+
+    std::unique_ptr<ParkedTask> task;
+    std::vector<FileIdentity> files;
+};
+
 }  // namespace
 
 Error currentError()
@@ -108,13 +144,24 @@ Error currentError()
 }
 
 TorchSession::TorchSession(const BackendOptions &options)
-    : m_store(openDevice(options.device), precisionOf(torch::Device(options.device)))
+    : m_store(openDevice(options.device), precisionOf(torch::Device(options.device)), options.budget)
 {
     if (options.threads > 0) at::set_num_threads(options.threads);
 }
 
+Backend *makeTorchBackend(const BackendOptions &options, Error &error)
+{
+    try {
+        return new TorchSession(options);
+    } catch (...) {
+        error = currentError();
+        return nullptr;
+    }
+}
+
 Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop)
 {
+    m_store.keep(model.keep);
     Expected<LoadReport> report = guarded([&] {
         const std::shared_ptr<ModelStore::Resident> resident = m_store.get(model.path, stop, watch);
         const Checkpoint &checkpoint = *resident->checkpoint;
@@ -125,41 +172,81 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &
     return report;
 }
 
-Expected<void> TorchSession::generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
-                                      std::stop_token stop)
+Expected<MemoryPlan> TorchSession::plan(const ModelRef &model, const GenerationRequest &request)
 {
-    Expected<void> made = guarded([&] {
-        UsedModel base(m_store, model.path, model, sink, stop);
-        base.companions.begin();
-        std::optional<UsedModel> hires, refiner;
-        TaskModels models{base.forTask()};
-        if (model.hires && request.hires.enabled) {
-            hires.emplace(m_store, model.hires->path, model, sink, stop);
-            hires->companions.begin();
-            models.hires.emplace(hires->forTask());
-        }
-        if (model.refiner && request.refiner.enabled) {
-            refiner.emplace(m_store, model.refiner->path, model, sink, stop);
-            // The model itself has nobody to hand over to.
-            if (refiner->resident == (hires ? hires->resident : base.resident))
-                refiner.reset();
-            else
-                refiner->companions.beginRefiner();
-        }
-        if (refiner) models.refiner.emplace(refiner->forTask());
-        const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
-        FinishingSink finishing(preparation, sink);
-        const TaskTools tools{
-            .enlarge = pictureEnlarger(request),
-            .useNetworks =
-                [&](const auto &prompts, bool larger) {
-                    if (!larger || !hires) return base.companions.useLoras(prompts, larger);
-                    hires->companions.goOnFrom(base.companions);
-                    hires->companions.useLoras(prompts, larger);
-                },
-            .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
-        drawPictures(models, request, preparation.prepared(), tools, finishing, stop);
-    });
+    return guarded([&] { return planOf(model, request); });
+}
+
+MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request)
+{
+    const std::vector<std::string> paths = modelPaths(model, request);
+    std::vector<PlannedModel> models;
+    for (const std::string &path : paths)
+        models.push_back(m_store.describe(path));
+    return planRun(models, request, m_store.placeFor(paths));
+}
+
+/// Errors  throws Failure OutOfMemory, with the numbers, before anything is loaded.
+std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const GenerationRequest &request,
+                                              GenerationSink &sink, const std::stop_token &stop, const ParkedRun *from)
+{
+    const auto *const left = static_cast<const TorchRun *>(from);
+    if (left && left->files != identitiesOf(model))
+        throw Failure{{ErrorCode::ModelChanged, "a model file changed while the task was paused", model.path}};
+    m_store.keep(model.keep);
+    const MemoryPlan plan = planOf(model, request);
+    if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
+
+    UsedModel base(m_store, model.path, model, sink, stop);
+    base.companions.begin();
+    std::optional<UsedModel> hires, refiner;
+    TaskModels models{base.forTask()};
+    if (model.hires && request.hires.enabled) {
+        hires.emplace(m_store, model.hires->path, model, sink, stop);
+        hires->companions.begin();
+        models.hires.emplace(hires->forTask());
+    }
+    if (model.refiner && request.refiner.enabled) {
+        refiner.emplace(m_store, model.refiner->path, model, sink, stop);
+        // The model itself has nobody to hand over to.
+        if (refiner->resident == (hires ? hires->resident : base.resident))
+            refiner.reset();
+        else
+            refiner->companions.beginRefiner();
+    }
+    if (refiner) models.refiner.emplace(refiner->forTask());
+    m_store.makeRoom(plan.run());
+    for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
+        if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
+    if (plan.rows < plan.allRows)
+        sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
+                     std::to_string(plan.allRows) + " rows at once");
+
+    const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
+    FinishingSink finishing(preparation, sink);
+    const TaskTools tools{
+        .enlarge = pictureEnlarger(request),
+        .useNetworks =
+            [&](const auto &prompts, bool larger) {
+                if (!larger || !hires) return base.companions.useLoras(prompts, larger);
+                hires->companions.goOnFrom(base.companions);
+                hires->companions.useLoras(prompts, larger);
+            },
+        .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
+    std::unique_ptr<ParkedTask> task = drawPictures(models, request, preparation.prepared(), tools, finishing, stop,
+                                                    left ? left->task.get() : nullptr);
+    if (!task) return nullptr;
+    auto parked = std::make_unique<TorchRun>();
+    parked->task = std::move(task);
+    parked->files = identitiesOf(model);
+    return parked;
+}
+
+Expected<std::unique_ptr<ParkedRun>> TorchSession::generate(const ModelRef &model, const GenerationRequest &request,
+                                                            GenerationSink &sink, std::stop_token stop,
+                                                            const ParkedRun *from)
+{
+    Expected<std::unique_ptr<ParkedRun>> made = guarded([&] { return draw(model, request, sink, stop, from); });
     if (!made && made.error().code == ErrorCode::OutOfMemory) m_store.giveBackMemory();
     return made;
 }

@@ -4,6 +4,12 @@
 #include "core/engine/backend_module.h"
 #include "core/engine/torch/model_store.h"
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace sg::engine {
 
 /// The backend that computes. The one place where what torch and core/diffusion throw becomes a value.
@@ -13,13 +19,21 @@ public:
     explicit TorchSession(const BackendOptions &options);
 
     Expected<LoadReport> load(const ModelRef &model, const LoadWatch &watch, std::stop_token stop) override;
-    Expected<void> generate(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
-                            std::stop_token stop) override;
+    Expected<std::unique_ptr<ParkedRun>> generate(const ModelRef &model, const GenerationRequest &request,
+                                                  GenerationSink &sink, std::stop_token stop,
+                                                  const ParkedRun *from = nullptr) override;
+    Expected<MemoryPlan> plan(const ModelRef &model, const GenerationRequest &request) override;
     void unload(const std::optional<std::string> &path) override;
+    void setBudget(std::uint64_t bytes) override { m_store.setBudget(bytes); }
+    std::uint64_t budget() const override { return m_store.budget(); }
     void idle() override { m_store.giveBackMemory(); }
     std::vector<ResidentModel> residentModels() const override { return m_store.residents(); }
 
 private:
+    MemoryPlan planOf(const ModelRef &model, const GenerationRequest &request);
+    std::unique_ptr<ParkedRun> draw(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
+                                    const std::stop_token &stop, const ParkedRun *from);
+
     ModelStore m_store;
 };
 

@@ -96,6 +96,47 @@ def cancelled_while_waiting_says_so():
     assert engine.close() == 0
 
 
+def pause_leaves_room_for_others():
+    engine = started("--null-step-ms", "20")
+    params = {**PARAMS, "steps": 12, "n_iter": 1}
+    engine.send("generate", "a", model=MODEL, params=params)
+    engine.send("generate", "b", model=MODEL, params=params)
+    engine.until("a", {"progress"})
+    assert engine.ask("pause", "p", task="a")["type"] == "done"
+    before = engine.until("a", {"paused"})
+    engine.until("b", {"done"})  # which waited behind it
+    assert [p["task"] for p in engine.ask("status", "s")["paused"]] == ["a"]
+    assert engine.ask("resume", "r", task="a")["type"] == "done"
+    after = engine.until("a", {"done"})
+    steps = [h["step"] for h, _ in before + after if h["type"] == "progress"]
+    assert steps == list(range(steps[0], 13)) and after[-1][0]["images"] == 2, steps
+    # One that waits never begins; at most 16 are kept.
+    engine.send("generate", "runs", model=MODEL, params={**params, "steps": 500})
+    for number in range(17):
+        engine.send("generate", f"w{number}", model=MODEL, params=params)
+    for number in range(16):
+        engine.send("pause", f"p{number}", task=f"w{number}")
+        assert engine.until(f"w{number}", {"paused"})[-1][0]["step"] == 0
+    assert engine.ask("pause", "p16", task="w16")["code"] == "queue_full"
+    assert len(engine.ask("status", "s2")["paused"]) == 16
+    assert engine.ask("resume", "r2", task="nobody")["code"] == "not_found"
+    engine.send("cancel", "c", task="runs")
+    engine.until("runs", {"error"})
+    engine.until("w16", {"done"})
+    engine.send("resume", "r3", task="w3")
+    assert len(engine.until("w3", {"done"})) > 12
+    assert engine.close() == 0
+
+
+def budgets_are_said():
+    engine = started("--memory", "100")
+    assert engine.ask("hello", "h")["budget"] == 100 << 20
+    assert engine.ask("hello", "h2", budget=5)["budget"] == 5 and engine.ask("status", "s")["budget"] == 5
+    engine.send("plan", "p", model=MODEL, params=PARAMS)
+    assert engine.until("p", {"plan"})[-1][0]["fits"] is True
+    assert engine.close() == 0
+
+
 def garbage_is_one_error_and_no_more():
     engine = started()
     engine.write(b"\x00\xffthis is no frame at all, not even nearly" * 3 + frame({"type": "status", "id": "after"}))
@@ -227,6 +268,6 @@ def wrong_arguments_are_refused():
 
 
 run([hello_says_who_it_is, generate_tells_the_whole_story, previews_come_and_can_be_switched_off,
-     cancel_ends_running_and_waiting_tasks, cancelled_while_waiting_says_so, garbage_is_one_error_and_no_more,
+     cancel_ends_running_and_waiting_tasks, cancelled_while_waiting_says_so, pause_leaves_room_for_others, budgets_are_said, garbage_is_one_error_and_no_more,
      wrong_requests_are_named, an_id_runs_once_at_a_time, load_and_unload, shutdown_cancels_and_exits,
      end_of_input_ends_a_busy_engine, a_closed_reader_ends_it, it_dies_with_its_parent, wrong_arguments_are_refused])

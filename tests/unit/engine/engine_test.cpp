@@ -112,6 +112,49 @@ SG_CASE(a_wrong_message_names_the_field)
     CHECK(parseUnload({{"model", {{"path", "/m"}}}}).value() == "/m");
 }
 
+SG_CASE(what_is_to_be_watched_is_checked)
+{
+    const auto watch = [](Json value) { return parseWatch({{"watch", std::move(value)}}); };
+    const Expected<Inspection> all =
+        watch({{"latents", true}, {"token", 3u}, {"steps", {1u, 4u}}, {"modules", {"input_blocks.1", ""}}});
+    CHECK(all && all->latents && all->token == 3 && all->modules.size() == 2);
+    CHECK(all && all->wantsStep(4) && !all->wantsStep(2));
+    CHECK(watch(Json::object())->wantsStep(77));
+    for (const auto &[field, value] : {std::pair("latents", Json(1)),
+                                       {"token", Json(-1)},
+                                       {"token", Json(1e9)},
+                                       {"token", Json("a")},
+                                       {"steps", Json{0}},
+                                       {"steps", Json(std::vector<int>(65, 1))},
+                                       {"modules", Json{3}},
+                                       {"modules", Json("a")}}) {
+        const Expected<Inspection> refused = watch({{field, value}});
+        CHECK(!refused && refused.error().subject == std::string("watch.") + field);
+    }
+    CHECK(!watch({{"else", 1}}) && !watch(3) && !parseWatch(Json::object()));
+}
+
+SG_CASE(budgets_and_kept_models_are_checked)
+{
+    CHECK(!parseBudget(Json::object())->has_value());
+    CHECK(parseBudget({{"budget", 0}})->value() == 0 && parseBudget({{"budget", 1ull << 40}})->value() == 1ull << 40);
+    for (const Json &wrong : {Json(-1), Json("1"), Json(1.5)})
+        CHECK(!parseBudget({{"budget", wrong}}));
+    Json header = generateHeader();
+    header["keep"] = {"/a", "/b"};
+    CHECK(parseModel(header)->keep.size() == 2);
+    for (const Json &wrong : {Json("/a"), Json{1}, Json(std::vector<std::string>(65, "/a"))}) {
+        header["keep"] = wrong;
+        CHECK(parseModel(header).error().subject == "keep");
+    }
+}
+
+SG_CASE(the_system_tells_its_memory)
+{
+    CHECK(totalMemory() > 1u << 28);
+    CHECK(availableMemory() > 0 && availableMemory() <= totalMemory());
+}
+
 SG_CASE(prompts_are_resolved_for_each_picture)
 {
     Json header = generateHeader();
@@ -187,7 +230,8 @@ SG_CASE(the_null_backend_stops_when_asked)
     const GenerateMessage message = *parseGenerate(Frame{generateHeader(), {}});
     Collected sink;
     sink.cancelAfter = 2;
-    const Expected<void> made = backend.generate(message.model, message.request, sink, sink.stop.get_token());
+    const Expected<std::unique_ptr<ParkedRun>> made =
+        backend.generate(message.model, message.request, sink, sink.stop.get_token());
     CHECK(!made && made.error().code == ErrorCode::Cancelled);
     CHECK(sink.steps.size() == 2 && sink.images.empty());
 }

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "core/diffusion/pipeline/checkpoint_config.h"
+#include "core/modelfile/tensor_index.h"
+#include "core/params/generation_request.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sg {
+
+/// A checkpoint as a plan sees it: what its header says, and what of it is in memory.
+struct PlannedModel {
+    CheckpointConfig config;
+    std::uint64_t weights = 0;  ///< as they will lie in memory, all networks
+    std::uint64_t paged = 0;  ///< … what of it are pages of the mapped file, which the system can drop and read again
+    std::uint64_t held = 0;   ///< of weights - paged, what is there already
+};
+
+/// Where a run computes.
+struct PlanPlace {
+    bool onCpu = true;
+    std::uint64_t available = 0;  ///< bytes that weights and run may take beside what is held
+    int numberBytes() const { return onCpu ? 4 : 2; }
+};
+
+/// What a run takes at its peak, computed from shapes before it begins, and what becomes smaller so that it fits.
+/// Units  bytes.
+struct MemoryPlan {
+    std::uint64_t weights = 0;      ///< of all checkpoints that it names
+    std::uint64_t paged = 0;        ///< … of mapped files
+    std::uint64_t held = 0;         ///< … of the rest, what is there already
+    std::uint64_t activations = 0;  ///< of the denoising network, with `rows`
+    std::uint64_t vae = 0;          ///< of coding one picture, in tiles when `tiled`
+    std::uint64_t pictures = 0;     ///< latents, start pictures and pictures on their way out
+    std::uint64_t available = 0;
+    std::int64_t rows = 0;     ///< of the network's batch, computed together
+    std::int64_t allRows = 0;  ///< of the whole batch: each picture's parts and the negative prompt
+    bool tiled = false;
+    bool fits = true;
+
+    /// What the run itself takes beside weights.
+    std::uint64_t run() const { return std::max(activations, vae) + pictures; }
+    /// What has to be found: nothing of it can be dropped while the run computes.
+    std::uint64_t needed() const { return weights - paged - held + run(); }
+    /// English, with the numbers.
+    std::string text() const;
+};
+
+/// What lies in memory of a checkpoint's weights. `index` is the canonical one that the config was made from.
+PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, bool onCpu);
+
+/// The plan of a run with these checkpoints: the model first, then hires fix's and the refiner, where there are any.
+/// Where it does not fit, fewer rows are computed together, then pictures are coded in tiles; when that is not enough,
+/// `fits` is false.
+MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place);
+
+}  // namespace sg

@@ -1,0 +1,182 @@
+"""What the engine holds: budgets, eviction, plans and what becomes of runs that do not fit; memory over many switches.
+
+    residency.py [CASE …]    with `many_switches`: 200 real switches (ctest -L long)
+"""
+import pathlib
+import shutil
+import sys
+import tempfile
+
+from companions import TO_K, lora
+from engine_pipe import Engine, run
+
+STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
+PARAMS = {"prompt": "a red star", "steps": 2, "width": 64, "height": 64, "cfg_scale": 5, "seed": 11, "subseed": 5, "sampler_name": "Euler"}
+MIB = 1 << 20
+
+
+def started(*arguments):
+    engine = Engine("--threads", "1", *arguments)
+    hello = engine.next()[0]
+    assert hello["type"] == "hello"
+    return engine
+
+
+class Files:
+    """Starter models under other names: `count` of them."""
+
+    def __init__(self, count):
+        self.folder = tempfile.TemporaryDirectory()
+        self.paths = []
+        for number in range(count):
+            self.paths.append(str(pathlib.Path(self.folder.name, f"model{number}.safetensors")))
+            shutil.copy(STARTER, self.paths[-1])
+
+    def __enter__(self):
+        return self.paths
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+
+def model(path, **more):
+    return {"path": path, "name": "m", **more}
+
+
+def held(engine, id):
+    return [m["path"] for m in engine.ask("status", id)["models"]]
+
+
+def picture(events):
+    return [png[png.index(b"IDAT"):] for header, png in events if header["type"] == "image"]
+
+
+def models_stay_under_the_budget():
+    with Files(4) as paths:
+        engine = started()
+        one = engine.ask("load", "first", model=model(paths[0]))["bytes"]
+        assert one > 10 * MIB
+        # Room for two of them and a run; said by hello, as the scheduler does.
+        assert engine.ask("hello", "h", budget=2 * one + one // 2)["budget"] == 2 * one + one // 2
+        for number, path in enumerate(paths):
+            assert engine.ask("load", f"l{number}", model=model(path))["type"] == "loaded"
+            status = engine.ask("status", f"s{number}")
+            assert sum(m["bytes"] for m in status["models"]) <= status["budget"], status
+        # Of equal cost: those that were used last stay.
+        assert held(engine, "s") == [paths[3], paths[2]]
+        # What the scheduler will want next stays, although it was used longer ago.
+        assert engine.ask("load", "keep", model=model(paths[0]), keep=[paths[2]])["type"] == "loaded"
+        assert held(engine, "s2") == [paths[0], paths[2]]
+        # All of it can be had back, and everything still fits when nothing is left to go.
+        assert engine.ask("load", "small", model=model(paths[1]), budget=1)["type"] == "loaded"
+        assert held(engine, "s3") == [paths[1]]
+        assert engine.ask("hello", "wrong", budget=-5)["code"] == "invalid_argument"
+        assert engine.ask("load", "wrong2", model=model(paths[1]), keep="all")["subject"] == "keep"
+        assert engine.close() == 0 and engine.noise is None
+
+
+def what_was_let_go_comes_back_the_same():
+    with Files(2) as paths:
+        engine = started()
+        bent = lora(pathlib.Path(paths[0]).parent / "bent.safetensors", {TO_K: (128, 64)})
+        named = {"loras": [{"name": "bent", "path": str(bent)}]}
+        params = {**PARAMS, "prompt": "a red star <lora:bent:1>"}
+        plain = picture(engine.generate("plain", model(paths[0], **named), params))
+        status = engine.ask("status", "s")["models"][0]
+        assert status["loras"] > 0 and status["bytes"] > status["loras"] and status["mapped"] > 5 * MIB, status
+        engine.ask("hello", "h", budget=status["bytes"] + MIB)
+        assert engine.ask("load", "l", model=model(paths[1]))["type"] == "loaded" and held(engine, "s2") == [paths[1]]
+        engine.ask("hello", "h2", budget=0)
+        assert picture(engine.generate("again", model(paths[0], **named), params)) == plain
+        assert engine.close() == 0 and engine.noise is None
+
+
+def plans_follow_the_shapes():
+    engine = started()
+    MODEL = model(str(STARTER))
+
+    def plan(id, **params):
+        engine.send("plan", id, model=MODEL, params={**PARAMS, **params})
+        answer = engine.until(id, {"plan", "error"})[-1][0]
+        assert answer["type"] == "plan", answer
+        assert answer["needed"] == answer["weights"] - answer["mapped"] - answer["held"] + max(answer["activations"], answer["vae"]) + answer["pictures"]
+        return answer
+
+    first = plan("p")
+    assert first["fits"] and first["rows"] == first["allRows"] == 2 and not first["tiled"] and first["held"] == 0
+    assert engine.ask("status", "s")["models"] == [], "a plan loads nothing"
+    loaded = engine.ask("load", "l", model=MODEL)
+    second = plan("p2")
+    assert second["weights"] == loaded["bytes"] == first["weights"], (second, loaded)
+    assert second["held"] == second["weights"] - second["mapped"] > 0
+    status = engine.ask("status", "s2")["models"][0]
+    assert status["mapped"] == second["mapped"], (status, second)
+    large, batch = plan("large", width=256, height=256), plan("batch", batch_size=4)
+    assert large["activations"] > first["activations"] and large["vae"] > first["vae"]
+    assert batch["allRows"] == 8 and batch["activations"] > first["activations"] and batch["vae"] == first["vae"]
+    assert plan("alone", cfg_scale=1)["allRows"] == 1 and plan("parts", prompt="a AND b AND c")["allRows"] == 4
+    assert plan("hires", enable_hr=True, hr_scale=4)["vae"] == plan("large2", width=256, height=256)["vae"]
+    engine.send("plan", "none", model=model("/nowhere"), params=PARAMS)
+    assert engine.until("none", {"plan", "error"})[-1][0]["code"] == "not_found"
+    assert engine.close() == 0
+
+
+def what_does_not_fit_becomes_smaller_or_is_refused():
+    MODEL = model(str(STARTER))
+    params = {**PARAMS, "batch_size": 32, "width": 128, "height": 128}
+    engine = started()
+    plain = picture(engine.generate("plain", MODEL, params))
+    engine.send("plan", "p", model=MODEL, params=params)
+    plan = engine.until("p", {"plan"})[-1][0]
+    assert plan["rows"] == 64 and plan["activations"] > plan["vae"], plan
+    # Room for the picture's coding, not for all rows of the network.
+    tight = plan["weights"] - plan["mapped"] + plan["pictures"] + plan["vae"]
+    assert engine.ask("hello", "h", budget=tight)["budget"] == tight
+    engine.send("plan", "p2", model=MODEL, params=params)
+    less = engine.until("p2", {"plan"})[-1][0]
+    assert less["fits"] and less["rows"] < 64 and not less["tiled"] and less["activations"] < plan["activations"], less
+    events = engine.generate("tight", MODEL, params)
+    assert events[-1][0]["type"] == "done" and any("memory is short" in w for w in events[-1][0]["warnings"]), events[-1]
+    assert picture(events) == plain, "fewer rows at once drew something else"
+    # Room for nothing.
+    engine.ask("hello", "h2", budget=plan["weights"] - plan["mapped"] + MIB)
+    last = engine.generate("none", MODEL, params)[-1][0]
+    assert last["code"] == "out_of_memory" and last["message"].count("MiB") >= 4 and last["subject"] == "memory", last
+    engine.ask("hello", "h3", budget=0)
+    assert picture(engine.generate("again", MODEL, params)) == plain
+    assert engine.close() == 0 and engine.noise is None
+
+
+def switch(count):
+    """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
+    with Files(3) as paths:
+        engine = started()
+        budget = engine.ask("load", "l", model=model(paths[0]))["bytes"] * 3 // 2
+        engine.ask("hello", "h", budget=budget)
+        after = {}
+        params = {**PARAMS, "steps": 1}
+        engine.ask("hello", "h2", budget=0)
+        for number in range(1, count + 1):
+            path = paths[number % 3]
+            engine.ask("load", f"b{number}", model=model(path), budget=budget)
+            assert held(engine, f"h{number}") == [path], "nothing was switched"
+            engine.ask("hello", f"f{number}", budget=0)
+            assert engine.generate(f"t{number}", model(path), params)[-1][0]["type"] == "done"
+            after[number] = engine.ask("status", f"s{number}")["rssAnon"]
+        print(f"      anonymous memory after 20 switches {after[20] / MIB:.1f} MiB, after {count} {after[count] / MIB:.1f} MiB")
+        assert abs(after[count] - after[20]) <= 0.05 * after[20], (after[20], after[count])
+        assert engine.close() == 0
+
+
+def sixty_switches():
+    switch(60)
+
+
+def many_switches():
+    switch(200)
+
+
+if __name__ == "__main__":
+    run([many_switches] if sys.argv[1:] == ["many_switches"] else
+        [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
+         sixty_switches])

@@ -1,0 +1,96 @@
+// The plan of a run, from a header that is written here: no network is made.
+#include "core/diffusion/pipeline/memory_plan.h"
+
+#include "tests/support/check.h"
+
+using namespace sg;
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1u << 20;
+
+PlannedModel smallModel()
+{
+    PlannedModel model;
+    model.config.unet.width = 32;
+    model.config.unet.inputs = {{32, 1, false}, {32, 0, true}, {64, 1, false}};
+    model.config.unet.middleDepth = 1;
+    model.config.unet.outputs = {{64, 1, false}, {64, 1, true}, {32, 1, false}, {32, 1, false}};
+    model.config.vae.encoderWidth = 32;
+    model.config.vae.middleChannels = 64;
+    model.config.vae.encoder = {{32, 1}, {64, 1}};
+    model.config.vae.decoder = {{32, 2}, {64, 2}};
+    model.config.latentFactor = 2;
+    model.weights = 100 * kMiB;
+    model.paged = 90 * kMiB;
+    return model;
+}
+
+GenerationRequest drawing(std::int64_t side, std::int64_t batch)
+{
+    GenerationRequest request;
+    request.prompt = "a star";
+    request.width = request.height = side;
+    request.batchSize = batch;
+    return request;
+}
+
+}  // namespace
+
+SG_CASE(a_plan_grows_with_what_is_drawn)
+{
+    const PlanPlace place{true, 1u << 30};
+    const MemoryPlan one = planRun({smallModel()}, drawing(128, 1), place);
+    CHECK(one.fits && one.rows == 2 && one.allRows == 2 && !one.tiled);
+    CHECK(one.weights == 100 * kMiB && one.needed() == 10 * kMiB + one.run());
+    CHECK(one.run() == std::max(one.activations, one.vae) + one.pictures);
+    const UNetConfig unet = smallModel().config.unet;
+    // Twice as many rows take twice as much, four times as many pixels four times as much.
+    CHECK(unet.forwardBytes(4, 64, 64) == 2 * unet.forwardBytes(2, 64, 64));
+    CHECK(unet.forwardBytes(2, 128, 128) == 4 * unet.forwardBytes(2, 64, 64));
+    CHECK(unet.forwardBytes(2, 64, 64, 2) == unet.forwardBytes(2, 64, 64) / 2);
+    // Not less than its widest tensor, and what the first transformer holds of it.
+    CHECK(unet.forwardBytes(1, 64, 64) >= 12 * 32 * 64 * 64 * 4);
+    CHECK(planRun({smallModel()}, drawing(128, 4), place).activations > one.activations);
+    CHECK(planRun({smallModel()}, drawing(256, 1), place).vae > one.vae);
+    GenerationRequest parts = drawing(128, 2);
+    parts.prompt = "a AND b AND c";
+    CHECK(planRun({smallModel()}, parts, place).allRows == 8);
+    parts.prompt = "a";
+    parts.cfgScale = 1;
+    CHECK(planRun({smallModel()}, parts, place).allRows == 2);
+}
+
+SG_CASE(odd_sizes_are_rounded_up_as_the_network_does)
+{
+    const UNetConfig unet = smallModel().config.unet;
+    CHECK(unet.forwardBytes(1, 63, 65) > 0 && unet.forwardBytes(1, 63, 65) < unet.forwardBytes(1, 66, 66));
+}
+
+SG_CASE(what_is_held_need_not_be_found_again)
+{
+    PlannedModel model = smallModel();
+    const PlanPlace place{true, 1u << 30};
+    const MemoryPlan before = planRun({model}, drawing(128, 1), place);
+    model.held = 10 * kMiB;
+    CHECK(planRun({model}, drawing(128, 1), place).needed() == before.needed() - 10 * kMiB);
+    // A second checkpoint adds its own.
+    CHECK(planRun({model, smallModel()}, drawing(128, 1), place).needed() == before.needed());
+}
+
+SG_CASE(what_does_not_fit_becomes_smaller_then_is_refused)
+{
+    const GenerationRequest request = drawing(512, 8);
+    const MemoryPlan whole = planRun({smallModel()}, request, {true, 1ull << 40});
+    CHECK(whole.rows == 16 && !whole.tiled && whole.fits);
+    const MemoryPlan fewer = planRun({smallModel()}, request, {true, whole.needed() - 1});
+    CHECK(fewer.fits && fewer.rows == 8 && fewer.allRows == 16 && fewer.needed() < whole.needed());
+    MemoryPlan least = whole;
+    for (std::uint64_t bytes = whole.needed(); least.fits; bytes = bytes * 3 / 4) {
+        least = planRun({smallModel()}, request, {true, bytes});
+        CHECK(least.fits == (least.needed() <= bytes));
+    }
+    CHECK(least.rows == 1 && least.tiled && least.vae < whole.vae);
+    CHECK(least.text().find(std::to_string((least.available + kMiB - 1) / kMiB) + " MiB are free") !=
+          std::string::npos);
+}
