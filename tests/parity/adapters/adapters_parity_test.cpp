@@ -1,7 +1,9 @@
 #include "core/diffusion/adapters/adapter_set.h"
 #include "core/diffusion/adapters/embedding_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
+#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "tests/support/check.h"
+#include "tests/support/filled_checkpoint.h"
 #include "tests/support/tensor_file.h"
 #include "tests/support/tensor_writer.h"
 
@@ -130,6 +132,33 @@ std::string refusal(AdapterSet &set, const std::vector<WantedAdapter> &wanted)
         return failure.error.message;
     }
     return {};
+}
+
+// The file's tensors under the names of another style; diffusers and peft have no alpha, so it is in the weights.
+Tensors inStyle(const TensorFile &lora, const std::string &names, const std::string &style)
+{
+    Tensors tensors;
+    std::ifstream file(names);
+    for (std::array<std::string, 4> row; file >> row[0] >> row[1] >> row[2] >> row[3];) {
+        const torch::Tensor down = lora.at(row[0] + ".lora_down.weight").to(torch::kFloat),
+                            up = lora.at(row[0] + ".lora_up.weight").to(torch::kFloat),
+                            alpha = lora.at(row[0] + ".alpha").to(torch::kFloat);
+        if (style == "kohya" || style == "ldm") {
+            const std::string &layer = row[style == "kohya" ? 0 : 1];
+            tensors[layer + ".lora_down.weight"] = down;
+            tensors[layer + ".lora_up.weight"] = up;
+            tensors[layer + ".alpha"] = alpha;
+            continue;
+        }
+        std::string other = row[style == "diffusers" ? 2 : 3];
+        tensors[other] = down;
+        for (const auto &[from, to] : {std::pair(".down.", ".up."), {"lora_A", "lora_B"}})
+            if (const std::size_t at = other.rfind(from); at != std::string::npos)
+                other.replace(at, std::string(from).size(), to);
+        tensors[other] = up * (alpha / down.size(0));
+    }
+    CHECK(tensors.size() > 150);
+    return tensors;
 }
 
 }  // namespace
@@ -336,6 +365,63 @@ SG_CASE(a_whole_lora_equals_diffusers)
     set.apply({});
     CHECK(sameBits(text, weightsOf(checkpoint->texts[0]->module())));
     CHECK(sameBits(unet, weightsOf(*checkpoint->unet)));
+}
+
+// One LoRA in all the spellings of its layers' names (tests/parity/make_adapter_families.py).
+SG_CASE(whole_loras_of_other_families_equal_diffusers)
+{
+    using Tables = std::vector<test::FilledCheckpoint::Table>;
+    const Folder folder;
+    for (const auto &[family, base, tables] :
+         {std::tuple("sd2", BaseFamily::Sd2, Tables{{"cond_stage_model.model.token_embedding.weight", 8}}),
+          {"sdxl", BaseFamily::Sdxl,
+           Tables{{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
+                  {"conditioner.embedders.1.model.token_embedding.weight", 12}}}}) {
+        const std::string name = family;
+        const test::FilledCheckpoint filled(kData + "/networks/" + name + ".safetensors", tables);
+        const auto checkpoint = loadCheckpoint(filled.path(), torch::kCPU, torch::kFloat32);
+        const TensorFile lora(kData + "/adapters/" + name + "_lora.safetensors");
+        const TensorFile io(kData + "/adapters/" + name + "_lora_io.safetensors");
+        const TensorFile texts(kData + "/networks/" + name + "_io.safetensors");
+        std::vector<AdaptedNetwork> networks{{AdapterNetwork::Unet, checkpoint->unet.ptr()}};
+        for (std::size_t i = 0; i < checkpoint->texts.size(); ++i)
+            networks.push_back({i == 0 ? AdapterNetwork::Text : AdapterNetwork::Text2,
+                                {checkpoint->texts[i], &checkpoint->texts[i]->module()}});
+        std::vector<Tensors> before;
+        for (const AdaptedNetwork &network : networks)
+            before.push_back(weightsOf(*network.module));
+        torch::Tensor vector;
+        if (io.all().contains("pooled")) {
+            const auto size = [&](std::int64_t n) {
+                return static_cast<std::int64_t>(io.at("sizes")[n].item<float>());
+            };
+            vector = vectorConditioning(checkpoint->config, io.at("pooled"),
+                                        {size(0), size(1), size(2), size(3), size(4), size(5), 0}, torch::kFloat);
+        }
+        AdapterSet set(networks, base);
+        for (const char *style : {"kohya", "ldm", "diffusers", "peft"}) {
+            const std::string path = folder.file(name + "_" + style);
+            test::writeTensors(path, inStyle(lora, kData + "/adapters/" + name + "_names.txt", style));
+            const AdapterReport report = set.apply({{style, path, .9, .6, {}}});
+            CHECK(report.textChanged);
+            if (!report.warnings.empty()) test::failed(style, 0, report.warnings[0]);
+            double worst =
+                relativeError(checkpoint->unet->forward(io.at("x"), io.at("t"), io.at("context"), vector).contiguous(),
+                              io.at("out.unet"));
+            for (std::size_t i = 0; i < checkpoint->texts.size(); ++i) {
+                const std::string key = "text" + std::to_string(i) + ".";
+                const EncodedText made = checkpoint->texts[i]->encode(texts.at(key + "tokens"));
+                worst = std::max(worst, relativeError(made.rows, io.at("out." + key + "rows")));
+                if (made.pooled.defined())
+                    worst = std::max(worst, relativeError(made.pooled, io.at("out." + key + "pooled")));
+            }
+            std::printf("     %s, %s: %.1e\n", family, style, worst);
+            CHECK(worst <= 1e-4);
+            set.apply({});
+        }
+        for (std::size_t i = 0; i < networks.size(); ++i)
+            CHECK(sameBits(before[i], weightsOf(*networks[i].module)));
+    }
 }
 
 SG_CASE(embeddings_take_their_rows)
