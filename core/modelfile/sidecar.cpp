@@ -181,10 +181,19 @@ Expected<Sidecar> parseSidecar(std::string_view yaml)
     return made;
 }
 
-Expected<std::optional<Sidecar>> readSidecar(const std::filesystem::path &checkpoint)
+std::filesystem::path sidecarPath(const std::filesystem::path &checkpoint)
 {
     std::filesystem::path path = checkpoint;
-    path.replace_extension(".yaml");
+    if (!path.has_filename()) path = path.parent_path();
+    std::error_code error;
+    // What follows a dot in a folder's name is part of the name.
+    if (std::filesystem::is_directory(path, error)) return path += ".yaml";
+    return path.replace_extension(".yaml");
+}
+
+Expected<std::optional<Sidecar>> readSidecar(const std::filesystem::path &checkpoint)
+{
+    const std::filesystem::path path = sidecarPath(checkpoint);
     std::error_code error;
     if (path == checkpoint || !std::filesystem::is_regular_file(path, error)) return std::nullopt;
     std::ifstream file(path, std::ios::binary);

@@ -31,7 +31,10 @@ inline constexpr int kMaxSidecarDepth = 32;
 /// Errors  UnusableFile: no YAML (with the line), too long, too deep, or a value that is none.
 Expected<Sidecar> parseSidecar(std::string_view yaml);
 
-/// Of the file with the checkpoint's name and the extension `.yaml`; nothing when there is none.
+/// Where a checkpoint's sidecar would be: the file's name with the extension `.yaml`; behind a folder's whole name.
+std::filesystem::path sidecarPath(const std::filesystem::path &checkpoint);
+
+/// Of the file at sidecarPath(); nothing when there is none.
 /// Errors  those of parseSidecar; subject = the path.
 Expected<std::optional<Sidecar>> readSidecar(const std::filesystem::path &checkpoint);
 

@@ -94,6 +94,17 @@ SG_CASE(besideTheCheckpoint)
     std::ofstream(std::filesystem::path(folder) / "m.v1.yaml") << "a: *b";
     const auto bad = readSidecar(checkpoint);
     CHECK(!bad && bad.error().subject.ends_with("m.v1.yaml"));
+    // The dot in a folder's name begins no extension.
+    const std::filesystem::path parts = std::filesystem::path(folder) / "model.v2";
+    std::filesystem::create_directories(parts);
+    CHECK(readSidecar(parts) && !readSidecar(parts)->has_value());
+    std::ofstream(std::filesystem::path(folder) / "model.yaml") << "model: {params: {parameterization: eps}}";
+    CHECK(!readSidecar(parts)->has_value());
+    std::ofstream(std::filesystem::path(folder) / "model.v2.yaml") << "model: {params: {parameterization: v}}";
+    for (const std::filesystem::path &spelled : {parts, parts / ""}) {
+        const auto read = readSidecar(spelled);
+        CHECK(read && *read && (*read)->predictsV == true);
+    }
     std::filesystem::remove_all(folder);
 }
 
