@@ -137,6 +137,46 @@
 <context>
     <name>Parameters</name>
     <message>
+        <source>Seamless</source>
+        <translation>无缝</translation>
+    </message>
+    <message>
+        <source>The picture goes on at its opposite edge, so that copies of it fit together.</source>
+        <translation>图片在相对的边缘处延续，副本可以无缝拼接。</translation>
+    </message>
+    <message>
+        <source>Seamless edges</source>
+        <translation>无缝边缘</translation>
+    </message>
+    <message>
+        <source>Which edges fit together: all, left and right, or top and bottom.</source>
+        <translation>哪些边缘相接：全部、左右，或上下。</translation>
+    </message>
+    <message>
+        <source>VAE in tiles</source>
+        <translation>VAE 分块</translation>
+    </message>
+    <message>
+        <source>Decodes the picture in overlapping tiles: when the whole would not fit into memory, always, or never.</source>
+        <translation>以重叠的分块解码图片：在整张放不进内存时、总是，或从不。</translation>
+    </message>
+    <message>
+        <source>VAE tile</source>
+        <translation>VAE 分块大小</translation>
+    </message>
+    <message>
+        <source>The largest side of such a tile.</source>
+        <translation>这种分块的最大边长。</translation>
+    </message>
+    <message>
+        <source>Previews</source>
+        <translation>预览</translation>
+    </message>
+    <message>
+        <source>Approx cheap guesses the colours, TAESD needs its file in the model folders, Full decodes with the VAE.</source>
+        <translation>Approx cheap 粗略估计颜色，TAESD 需要模型文件夹中有其文件，Full 用 VAE 解码。</translation>
+    </message>
+    <message>
         <source>Eta of ancestral samplers</source>
         <translation>祖先采样器的 Eta</translation>
     </message>

@@ -4,6 +4,7 @@
 #include "core/control/task_inputs.h"
 #include "core/models/model_companions.h"
 #include "core/models/model_library.h"
+#include "core/params/coding_rows.h"
 
 #include <QDateTime>
 
@@ -51,6 +52,8 @@ CompanionQuery companionsOf(const TaskRecord &task)
     CompanionQuery query;
     if (const auto vae = task.params.find("sd_vae"); vae != task.params.end() && vae->is_string())
         query.vae = vae->get<std::string>();
+    if (const auto previews = task.params.find("show_progress_type"); previews != task.params.end())
+        query.taesd = *previews == kPreviewTiny;
     for (const auto &[key, value] : task.params.items()) {
         if (value.is_string() && key.find("prompt") != std::string::npos)
             query.texts.push_back(value.get<std::string>());

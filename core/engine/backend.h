@@ -28,6 +28,7 @@ struct ModelRef {
     std::string hash;
     std::vector<NamedFile> loras = {}, embeddings = {};
     std::optional<NamedFile> vae = {};
+    std::vector<NamedFile> taesd = {};                  ///< tiny autoencoders for previews
     std::optional<NamedFile> refiner = {}, hires = {};  ///< checkpoints of their own
     std::vector<std::string> keep = {};  ///< paths of models that will be wanted soon: the last to make room
 };

@@ -1,12 +1,14 @@
 #include "core/engine/messages.h"
 
 #include "core/base/version.h"
+#include "core/params/coding_rows.h"
 #include "core/picture/picture.h"
 #include "core/text/prompt_plan.h"
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace sg::engine {
 namespace {
@@ -139,6 +141,23 @@ Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamVa
     return files;
 }
 
+/// What decides the latents, as one text.
+std::string drawingOf(const GenerateMessage &message, const Json &model, const std::string &pictures,
+                      const ParamTable &table)
+{
+    Json params = message.values.toJson(table), files = model;
+    for (const ParamSpec &spec : table.specs())
+        if (isDecodingRow(spec.key)) params.erase(spec.key);
+    for (const char *key : {"vae", "taesd", "keep"})
+        files.erase(key);
+    const GenerationRequest &request = message.request;
+    Json prompts{request.prompt, request.negativePrompt, request.hires.prompt, request.hires.negativePrompt};
+    for (const std::vector<PromptPair> *list : {&request.prompts, &request.hires.prompts})
+        for (const PromptPair &pair : *list)
+            prompts.push_back({pair.prompt, pair.negative});
+    return dumpJson({params, files, prompts, std::hash<std::string>{}(pictures)});
+}
+
 // {name, path, hash} of a model's companion.
 Expected<NamedFile> parseFile(const Json &json, const std::string &subject)
 {
@@ -172,6 +191,9 @@ Expected<void> parseCompanions(const Json &json, ModelRef &model)
     if (!loras) return Unexpected{loras.error()};
     Expected<std::vector<NamedFile>> embeddings = parseFiles(json, "embeddings");
     if (!embeddings) return Unexpected{embeddings.error()};
+    Expected<std::vector<NamedFile>> taesd = parseFiles(json, "taesd");
+    if (!taesd) return Unexpected{taesd.error()};
+    model.taesd = std::move(*taesd);
     model.loras = std::move(*loras);
     model.embeddings = std::move(*embeddings);
     for (const auto &[key, place] :
@@ -248,6 +270,7 @@ Expected<GenerateMessage> parseGenerate(const Frame &frame, WildcardSource *wild
     Expected<std::vector<InputFile>> pictures = parsePictures(frame, message.values, table);
     if (!pictures) return Unexpected{pictures.error()};
     message.pictures = std::move(*pictures);
+    message.request.drawing = drawingOf(message, header.at("model"), frame.payload, table);
     if (const auto previews = header.find("previews"); previews != header.end()) {
         if (!previews->is_boolean())
             return fail(ErrorCode::InvalidArgument, "previews must be true or false", "previews");

@@ -193,8 +193,11 @@ Found asVae(const TensorIndex &index)
 
 Found asTaesd(const TensorIndex &index)
 {
-    const bool whole = index.contains("decoder.layers.1.weight") || index.contains("taesd_decoder.1.weight") ||
-                       index.contains("decoder.1.weight");
+    // Published files count the decoder's clamp and diffusers does not; half of one may be all there is.
+    bool whole = false;
+    for (const std::string name : {"decoder.layers.0", "decoder.layers.1", "encoder.layers.0", "taesd_decoder.1",
+                                   "taesd_encoder.0", "decoder.1", "encoder.0"})
+        whole = whole || index.rank(name + ".weight") == 4;
     const bool half = index.contains("3.conv.0.weight") && (index.rank("1.weight") == 4 || index.rank("0.weight") == 4);
     if (!whole && !half) return std::nullopt;
     return ModelDescription{ModelKind::Taesd, BaseFamily::Unknown,

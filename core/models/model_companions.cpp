@@ -54,6 +54,12 @@ Json mentioned(const std::vector<ModelRecord> &models, std::string_view type, co
     return found;
 }
 
+std::optional<ModelRecord> vaeNamed(const std::vector<ModelRecord> &models, const std::string &name)
+{
+    const std::optional<ModelRecord> found = findModel(models, name, "sdVae");
+    return found ? found : findModel(models, name, "taesd");
+}
+
 std::optional<ModelRecord> vaeBeside(const std::vector<ModelRecord> &models, const ModelRecord &checkpoint)
 {
     const std::filesystem::path path(checkpoint.path);
@@ -75,8 +81,14 @@ Json modelCompanions(const std::vector<ModelRecord> &models, const ModelRecord &
     Json json = Json::object();
     for (const auto &[key, type] : {std::pair("loras", "lora"), std::pair("embeddings", "embedding")})
         if (Json found = mentioned(models, type, text); !found.empty()) json[key] = std::move(found);
+    if (query.taesd) {
+        Json found = Json::array();
+        for (const ModelRecord &record : models)
+            if (usable(record, "taesd")) found.push_back(fileJson(record.name, record));
+        if (!found.empty()) json["taesd"] = std::move(found);
+    }
     if (query.vae == "None") return json;
-    if (const auto vae = query.namesVae() ? findModel(models, query.vae, "sdVae") : vaeBeside(models, checkpoint))
+    if (const auto vae = query.namesVae() ? vaeNamed(models, query.vae) : vaeBeside(models, checkpoint))
         json["vae"] = fileJson(std::filesystem::path(vae->path).filename().string(), *vae);
     return json;
 }

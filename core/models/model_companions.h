@@ -10,13 +10,15 @@
 namespace sg {
 
 /// The files that a run may need beside its checkpoint, for the engine's generate message (docs/protocol.md): `loras`
-/// and `embeddings`, each {name, path, hash}, of every record one of whose names stands in `texts`, and `vae`. A file
+/// and `embeddings`, each {name, path, hash}, of every record one of whose names stands in `texts`, `vae`, which may be
+/// a tiny autoencoder, and `taesd`: all of those, by their records' names. A file
 /// has the names A1111 gives it: its own without extension, the one below its folder, and what its training called it.
 /// Nothing is parsed here: too many files only make the message longer. Texts with wildcards ("__") may come to mean
 /// any file, so all are listed then, up to 2,000 of each kind.
 struct CompanionQuery {
     std::vector<std::string> texts;  ///< prompts of all kinds
     std::string vae = "Automatic";   ///< a name; "Automatic": the file beside the checkpoint; "None": its own
+    bool taesd = false;              ///< whether previews want a tiny autoencoder
 
     bool namesVae() const { return !vae.empty() && vae != "Automatic" && vae != "None"; }
 };

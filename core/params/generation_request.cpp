@@ -94,6 +94,7 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
     request.padCondUncond = values.get<bool>("pad_cond_uncond");
     request.sampling = SamplerSettings::from(values);
+    request.coding = CodingSettings::from(values);
     request.denoisingStrength = valueOr(values, "denoising_strength", 0.75);
     request.extraNoise = valueOr(values, "img2img_extra_noise", 0.0);
     request.start = startOf(values);
@@ -124,6 +125,20 @@ SamplerSettings SamplerSettings::from(const ParamValues &values)
     settings.seedDelta = values.get<std::int64_t>("eta_noise_seed_delta");
     settings.resizeFromWidth = values.get<std::int64_t>("seed_resize_from_w");
     settings.resizeFromHeight = values.get<std::int64_t>("seed_resize_from_h");
+    return settings;
+}
+
+CodingSettings CodingSettings::from(const ParamValues &values)
+{
+    CodingSettings settings;
+    if (values.get<bool>("tiling")) {
+        const auto &axis = values.get<std::string>("tiling_axis");
+        settings.wrapsAcross = axis != "Down";
+        settings.wrapsDown = axis != "Across";
+    }
+    settings.tiling = values.get<std::string>("vae_tiling");
+    settings.tileSize = values.get<std::int64_t>("vae_tile_size");
+    settings.previews = values.get<std::string>("show_progress_type");
     return settings;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/image.h"
+#include "core/params/coding_settings.h"
 #include "core/params/hires_size.h"
 #include "core/params/param_values.h"
 
@@ -111,6 +112,8 @@ struct GenerationRequest {
     bool padCondUncond = false;
     std::vector<PromptPair> prompts;  ///< of each picture, where they differ; otherwise empty
     SamplerSettings sampling;
+    CodingSettings coding;
+    std::string drawing;  ///< the same of two requests: they draw the same latents; empty: not known
     double denoisingStrength = 0.75;
     double extraNoise = 0;  ///< of image-to-image and hires fix
     StartPictures start;    ///< its pictures are decoded by the engine

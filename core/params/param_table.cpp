@@ -1,5 +1,6 @@
 #include "core/params/param_table.h"
 
+#include "core/params/coding_rows.h"
 #include "core/params/picture_rows.h"
 #include "core/params/sampler_rows.h"
 #include "core/params/samplers.h"
@@ -182,6 +183,7 @@ const ParamTable &ParamTable::standard()
             made.add(std::move(spec));
         }
         for (ParamSpec &spec : samplerRows()) made.add(std::move(spec));
+        for (ParamSpec &spec : codingRows()) made.add(std::move(spec));
         for (ParamSpec &spec : imageToImageRows()) made.add(std::move(spec));
         for (ParamSpec &spec : hiresFixRows()) made.add(std::move(spec));
         return made;

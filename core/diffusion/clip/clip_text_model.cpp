@@ -126,8 +126,7 @@ torch::Tensor ClipTextModelImpl::pooled(const torch::Tensor &tokens, const torch
 ClipTextEncoder::ClipTextEncoder(const ClipTextConfig &config, const ClipReading &reading)
     : m_reading(reading), m_model(config)
 {
-    m_traits = {config.vocabulary, config.positions,     config.width, reading.pooled ? config.projection : 0,
-                reading.padToken,  reading.takesClipSkip};
+    m_traits = {config.vocabulary, config.positions, config.width, reading.padToken};
 }
 
 EncodedText ClipTextEncoder::encode(const torch::Tensor &tokens, const torch::Tensor &embedded, std::int64_t clipSkip)

@@ -8,7 +8,7 @@
 namespace sg {
 
 /// What one text encoder makes of rows of tokens.
-/// Shapes  rows [B, N, width]; pooled [B, pooledWidth], undefined where the family has no use for it.
+/// Shapes  rows [B, N, width]; pooled [B, its width], undefined where the family has no use for it.
 struct EncodedText {
     torch::Tensor rows;
     torch::Tensor pooled;
@@ -22,9 +22,7 @@ public:
         std::int64_t vocabulary = 0;
         std::int64_t positions = 0;  ///< longest row of tokens
         std::int64_t width = 0;
-        std::int64_t pooledWidth = 0;  ///< 0: no pooled vector
-        std::int64_t padToken = 0;     ///< what fills a row behind its first end mark
-        bool takesClipSkip = false;    ///< whether "clip skip" changes anything
+        std::int64_t padToken = 0;  ///< what fills a row behind its first end mark
     };
     virtual ~TextEncoder() = default;
     virtual const Traits &traits() const = 0;

@@ -1,13 +1,31 @@
 #include "core/diffusion/nn/layers.h"
 
 #include "core/diffusion/nn/functions.h"
+#include "core/diffusion/nn/norm_scope.h"
 #include "core/diffusion/nn/weight_product.h"
 #include "core/diffusion/nn/winograd.h"
+#include "core/diffusion/nn/wrap.h"
 
 #include <array>
 #include <utility>
 
 namespace sg::nn {
+namespace {
+
+/// x with `count` pixels around it: of its other side where `wrap` says so, otherwise zeros.
+torch::Tensor surrounded(torch::Tensor x, std::int64_t count, Wrap wrap)
+{
+    for (const auto &[dimension, wraps] : {std::pair(2, wrap.down), std::pair(3, wrap.across)})
+        if (wraps)
+            x = at::cat({x.narrow(dimension, x.size(dimension) - count, count), x, x.narrow(dimension, 0, count)},
+                        dimension);
+    const std::int64_t rows = wrap.down ? 0 : count, columns = wrap.across ? 0 : count;
+    if (rows + columns > 0) x = at::constant_pad_nd(x, {columns, columns, rows, rows});
+    return x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
 torch::Tensor Leaf::declare(const std::string &name, std::vector<std::int64_t> shape)
 {
     // On the CPU and not on "meta": set_data refuses to leave a meta tensor.
@@ -64,21 +82,29 @@ Conv2dImpl::Conv2dImpl(const Shape &shape)
 
 torch::Tensor Conv2dImpl::convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus)
 {
+    const Wrap wrap = m_shape.padding > 0 ? currentWrap() : Wrap{};
     if (m_packed.empty() && keepsSize() && winograd::fits(x, m_weight))
-        return winograd::convolve(x, m_weight, bias, plus);
+        return winograd::convolve(x, m_weight, bias, plus, /*doubled=*/false, wrap);
     if (m_packed.empty() && weight_product::fits(x, m_weight))
-        return weight_product::convolve(x, m_weight, bias, plus, m_shape.stride, m_shape.padding);
+        return weight_product::convolve(x, m_weight, bias, plus, m_shape.stride, m_shape.padding, wrap);
+    return wrap.any() ? convolveOther(surrounded(x, m_shape.padding, wrap), bias, plus, 0)
+                      : convolveOther(x, bias, plus, m_shape.padding);
+}
+
+torch::Tensor Conv2dImpl::convolveOther(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus,
+                                        std::int64_t padding)
+{
     if (x.scalar_type() == torch::kFloat32 && (!m_packed.empty() || PackedConv::fits(m_weight, precision()))) {
-        if (!m_packed.isFor(x)) {
+        if (!m_packed.isFor(x, padding)) {
             restoreWeights();
-            m_packed.pack(m_weight, x, m_shape.stride, m_shape.padding);
+            m_packed.pack(m_weight, x, m_shape.stride, padding);
             m_kept = waits(m_weight) ? m_weight.detach() : torch::Tensor();
             m_weight.set_data(torch::empty({0}));
         }
         return m_packed.forward(x, bias, plus);
     }
-    const std::array<std::int64_t, 2> stride{m_shape.stride, m_shape.stride}, padding{m_shape.padding, m_shape.padding};
-    torch::Tensor y = at::conv2d(x, settled(m_weight), bias, stride, padding);
+    const std::array<std::int64_t, 2> strides{m_shape.stride, m_shape.stride}, paddings{padding, padding};
+    torch::Tensor y = at::conv2d(x, settled(m_weight), bias, strides, paddings);
     return plus.defined() ? y.add_(plus) : y;
 }
 
@@ -86,8 +112,10 @@ torch::Tensor Conv2dImpl::forwardDoubled(const torch::Tensor &x, std::int64_t he
 {
     TORCH_CHECK(keepsSize());
     if (height != 2 * x.size(2) || width != 2 * x.size(3)) return forward(at::upsample_nearest2d(x, {height, width}));
+    const Wrap wrap = currentWrap();
     if (m_packed.empty() && winograd::fits(x, m_weight, /*doubled=*/true))
-        return winograd::convolve(x, m_weight, m_bias, {}, /*doubled=*/true);
+        return winograd::convolve(x, m_weight, m_bias, {}, /*doubled=*/true, wrap);
+    if (wrap.any()) return forward(at::upsample_nearest2d(x, {height, width}));
     if (!m_doubled.defined()) {
         restoreWeights();
         // Each of the four outputs of a pixel sees 2x2 pixels, because the enlarged picture's are equal in pairs: the
@@ -123,6 +151,19 @@ GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double 
 
 torch::Tensor GroupNormImpl::forward(const torch::Tensor &x) const
 {
+    NormRecord *const record = currentNorms();
+    if (record && !record->recording) {
+        const NormRecord::Seen &seen = record->next();
+        const std::int64_t channels = m_weight.size(0), each = channels / m_groups;
+        const auto forChannels = [&](const torch::Tensor &of) { return of.repeat_interleave(each, 1); };
+        const torch::Tensor scale = forChannels(seen.scale) * m_weight;
+        const torch::Tensor shift = m_bias - forChannels(seen.mean) * scale;
+        return at::addcmul(shift.unsqueeze(2).unsqueeze(3), x, scale.unsqueeze(2).unsqueeze(3));
+    }
+    if (record) {
+        const torch::Tensor groups = x.reshape({x.size(0), m_groups, -1}).to(torch::kFloat32);
+        record->add({groups.mean(2), groups.var(2, /*unbiased=*/false).add_(m_eps).rsqrt_()});
+    }
     return at::group_norm(x, m_groups, m_weight, m_bias, m_eps);
 }
 

@@ -62,6 +62,7 @@ TORCH_MODULE(Linear);
 /// Shapes  x [B, in, H, W] -> [B, out, H', W']. Keys weight [out, in, kernel, kernel], bias [out].
 class Conv2dImpl final : public Leaf {
 public:
+    using Tensor = torch::Tensor;
     struct Shape {
         std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
         bool bias = true;
@@ -76,21 +77,19 @@ public:
     /// costs less than half of what convolving the enlarged picture would.
     torch::Tensor forwardDoubled(const torch::Tensor &x, std::int64_t height, std::int64_t width);
     /// A 1x1 convolution's weight as a matrix [out, in], for linear() and addLinear() of x.
-    torch::Tensor matrixFor(const torch::Tensor &x) const
-    {
-        return usable(m_weight, x).view({m_shape.out, m_shape.in});
-    }
+    Tensor matrixFor(const Tensor &x) const { return usable(m_weight, x).view({m_shape.out, m_shape.in}); }
     const torch::Tensor &bias() const { return m_bias; }
 
 private:
-    torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &bias, const torch::Tensor &plus);
+    Tensor convolve(const Tensor &x, const Tensor &bias, const Tensor &plus);
+    Tensor convolveOther(const Tensor &x, const Tensor &bias, const Tensor &plus, std::int64_t padding);
     bool keepsSize() const { return m_shape.kernel == 3 && m_shape.stride == 1 && m_shape.padding == 1; }
     void restoreWeights() override;
     void weightsChanged() override;
 
     Shape m_shape;
     torch::Tensor m_weight, m_bias;
-    // For what neither Winograd's method nor weight_product.h can do:
+    // For what neither Winograd's method nor weight_product.h can do, convolveOther():
     PackedConv m_packed;      ///< while it holds the weight, m_weight is empty,
     torch::Tensor m_kept;     ///< and this is what it was made of, when that lies in the file
     torch::Tensor m_doubled;  ///< [in, out, 4, 4], of the transposed convolution that forwardDoubled is

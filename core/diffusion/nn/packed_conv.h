@@ -15,7 +15,10 @@ public:
     static bool fits(const torch::Tensor &weight, torch::ScalarType precision);
 
     bool empty() const { return !m_packed.defined(); }
-    bool isFor(const torch::Tensor &x) const { return !empty() && x.sizes() == m_size; }
+    bool isFor(const torch::Tensor &x, std::int64_t padding) const
+    {
+        return !empty() && x.sizes() == m_size && padding == m_padding;
+    }
     /// `weight` may have any type.
     void pack(const torch::Tensor &weight, const torch::Tensor &x, std::int64_t stride, std::int64_t padding);
     void clear() { m_packed.reset(); }

@@ -164,7 +164,7 @@ void addLinear(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &
 }
 
 torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias,
-                       const torch::Tensor &plus, std::int64_t stride, std::int64_t padding)
+                       const torch::Tensor &plus, std::int64_t stride, std::int64_t padding, Wrap wrap)
 {
     const torch::Tensor source = x.contiguous(at::MemoryFormat::ChannelsLast), zeros = at::zeros({x.size(1)});
     const std::int64_t kernel = weight.size(2), in = x.size(1), out = weight.size(0);
@@ -176,8 +176,10 @@ torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, cons
     if (added.defined()) rows.start = added.data_ptr<float>();
     for (std::int64_t tap = 0; tap < kernel * kernel; ++tap)
         for (std::int64_t i = 0; i < x.size(0) * height * width; ++i) {
-            const std::int64_t row = i / width % height * stride - padding + tap / kernel;
-            const std::int64_t column = i % width * stride - padding + tap % kernel;
+            std::int64_t row = i / width % height * stride - padding + tap / kernel;
+            std::int64_t column = i % width * stride - padding + tap % kernel;
+            if (wrap.down) row = wrapped(row, x.size(2));
+            if (wrap.across) column = wrapped(column, x.size(3));
             const bool inside = row >= 0 && row < x.size(2) && column >= 0 && column < x.size(3);
             const std::int64_t pixel = (i / (width * height) * x.size(2) + row) * x.size(3) + column;
             rows.pieces.push_back(inside ? source.data_ptr<float>() + pixel * in : zeros.data_ptr<float>());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/nn/weight_panels.h"
+#include "core/diffusion/nn/wrap.h"
 
 #include <torch/types.h>
 
@@ -25,7 +26,8 @@ torch::Tensor linear(const torch::Tensor &x, const torch::Tensor &weight, const 
 void addLinear(torch::Tensor &sum, const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias);
 
 /// Shapes  x [B, in, H, W] -> [B, out, H', W'], channels-last; `plus`, when defined, is added and has that shape.
+/// Beyond the edges are zeros, or by `wrap` the other side.
 torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias,
-                       const torch::Tensor &plus, std::int64_t stride, std::int64_t padding);
+                       const torch::Tensor &plus, std::int64_t stride, std::int64_t padding, Wrap wrap = {});
 
 }  // namespace sg::nn::weight_product

@@ -44,11 +44,11 @@ std::int64_t planeOf(std::int64_t floats)
 class Run {
 public:
     Run(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias, const torch::Tensor &plus,
-        bool doubled)
+        bool doubled, Wrap wrap)
         : m_x(x.contiguous(at::MemoryFormat::ChannelsLast)), m_weight(weight),
-          m_number(weight_product::numberOf(weight)), m_shift(doubled ? 1 : 0), m_in(x.size(1)), m_out(weight.size(0)),
-          m_height(x.size(2) << m_shift), m_width(x.size(3) << m_shift), m_rows((m_height + kTile - 1) / kTile),
-          m_columns((m_width + kTile - 1) / kTile)
+          m_number(weight_product::numberOf(weight)), m_shift(doubled ? 1 : 0), m_wrap(wrap), m_in(x.size(1)),
+          m_out(weight.size(0)), m_height(x.size(2) << m_shift), m_width(x.size(3) << m_shift),
+          m_rows((m_height + kTile - 1) / kTile), m_columns((m_width + kTile - 1) / kTile)
     {
         if (bias.defined()) m_bias = bias.contiguous();
         if (plus.defined()) m_plus = plus.contiguous(at::MemoryFormat::ChannelsLast);
@@ -106,7 +106,9 @@ private:
         const float *const picture = m_x.data_ptr<float>() + place.picture * m_in * m_x.size(2) * m_x.size(3);
         std::array<const float *, kProducts> pixels;
         for (std::int64_t i = 0; i < kProducts; ++i) {
-            const std::int64_t y = place.y + i / kWindow - 1, x = place.x + i % kWindow - 1;
+            std::int64_t y = place.y + i / kWindow - 1, x = place.x + i % kWindow - 1;
+            if (m_wrap.down) y = wrapped(y, m_height);
+            if (m_wrap.across) x = wrapped(x, m_width);
             const bool inside = y >= 0 && y < m_height && x >= 0 && x < m_width;
             pixels[static_cast<std::size_t>(i)] =
                 inside ? picture + ((y >> m_shift) * m_x.size(3) + (x >> m_shift)) * m_in : m_zeros.data_ptr<float>();
@@ -173,7 +175,9 @@ private:
     const torch::Tensor m_x, m_weight;
     torch::Tensor m_bias, m_plus, m_y;
     const kernels::Number m_number;
-    const std::int64_t m_shift, m_in, m_out, m_height, m_width;
+    const std::int64_t m_shift;
+    const Wrap m_wrap;
+    const std::int64_t m_in, m_out, m_height, m_width;
     const std::int64_t m_rows, m_columns;    // of tiles in a picture
     std::int64_t m_block = 0;                // tiles at a time
     std::int64_t m_panels = 0, m_depth = 0;  // of a weight at a time
@@ -196,9 +200,9 @@ bool fits(const torch::Tensor &x, const torch::Tensor &weight, bool doubled)
 }
 
 torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias,
-                       const torch::Tensor &plus, bool doubled)
+                       const torch::Tensor &plus, bool doubled, Wrap wrap)
 {
-    return Run(x, weight, bias, plus, doubled).run();
+    return Run(x, weight, bias, plus, doubled, wrap).run();
 }
 
 }  // namespace sg::nn::winograd

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/diffusion/nn/wrap.h"
+
 #include <torch/types.h>
 
 #include <cstdint>
@@ -15,8 +17,9 @@ namespace sg::nn::winograd {
 bool fits(const torch::Tensor &x, const torch::Tensor &weight, bool doubled = false);
 
 /// Shapes  x [B, in, H, W]; bias [out] or undefined; `plus`, when defined, is added and has the result's shape. With
-/// `doubled`, every pixel of x stands for 2x2. Returns [B, out, H', W'], channels-last.
+/// `doubled`, every pixel of x stands for 2x2. Beyond the edges are zeros, or by `wrap` the other side. Returns
+/// [B, out, H', W'], channels-last.
 torch::Tensor convolve(const torch::Tensor &x, const torch::Tensor &weight, const torch::Tensor &bias,
-                       const torch::Tensor &plus = {}, bool doubled = false);
+                       const torch::Tensor &plus = {}, bool doubled = false, Wrap wrap = {});
 
 }  // namespace sg::nn::winograd

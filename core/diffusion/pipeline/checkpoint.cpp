@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 
@@ -120,7 +121,7 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     made->dtype = dtype;
     made->vaeDtype = dtype == torch::kFloat16 ? torch::kFloat32 : dtype;
     made->unet = UNet(made->config.unet);
-    made->vae = Vae(made->config.vae);
+    made->vae = std::make_shared<VaeImpl>(made->config.vae);
 
     nn::BindReport report;
     for (const TextConfig &text : made->config.texts) {

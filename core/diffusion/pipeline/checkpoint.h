@@ -6,7 +6,7 @@
 #include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/unet/unet.h"
-#include "core/diffusion/vae/vae.h"
+#include "core/diffusion/vae/autoencoder.h"
 
 #include <cstddef>
 #include <filesystem>
@@ -23,7 +23,7 @@ struct Checkpoint {
     CheckpointConfig config;
     std::vector<std::shared_ptr<TextEncoder>> texts;  ///< as CheckpointConfig::texts
     UNet unet{nullptr};
-    Vae vae{nullptr};
+    std::shared_ptr<Autoencoder> vae;  ///< its own, or one of another file (ExternalVae)
     torch::Device device = torch::kCPU;
     torch::ScalarType dtype = torch::kFloat32;  ///< of text encoders and UNet
     torch::ScalarType vaeDtype = torch::kFloat32;

@@ -3,7 +3,6 @@
 #include "core/base/json.h"
 #include "core/base/or_throw.h"
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -94,7 +93,6 @@ void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFami
         if (text.reading.pooled && text.clip.projection == 0)
             throwUnusable("this tensor is missing; the pooled text needs it", text.prefix + "text_projection");
         config.contextDim += text.clip.width;
-        config.tokens = config.texts.empty() ? text.clip.positions : std::min(config.tokens, text.clip.positions);
         config.texts.push_back(std::move(text));
     }
     if (config.unet.contextDim != config.contextDim)

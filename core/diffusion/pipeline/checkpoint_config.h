@@ -53,7 +53,6 @@ struct CheckpointConfig {
     std::int64_t latentChannels = 4;
     std::int64_t latentFactor = 8;  ///< pixels per latent pixel
     std::int64_t contextDim = 0;
-    std::int64_t tokens = 77;          ///< length of a row of tokens, with both ends
     bool fileAlphas = true;            ///< whether the file's own noise levels count
     std::vector<float> alphasCumprod;  ///< empty: Stable Diffusion's own
     LatentRgb latentToRgb;

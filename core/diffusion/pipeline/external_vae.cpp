@@ -2,8 +2,11 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/vae/taesd.h"
+#include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
+#include "core/modelfile/model_kind.h"
 
 #include <utility>
 
@@ -17,14 +20,58 @@ std::string prefixIn(const TensorIndex &index)
     throw Failure{{ErrorCode::UnusableFile, "is no autoencoder: decoder.conv_in.weight is missing", index.path()}};
 }
 
-void requireSameLatents(const VaeConfig &made, const VaeConfig &own, const std::string &path)
+void requireSameLatents(const Autoencoder &made, const Autoencoder &own, const std::string &path)
 {
-    if (made.latentChannels == own.latentChannels && made.factor() == own.factor()) return;
+    if (made.latentChannels() == own.latentChannels() && made.factor() == own.factor()) return;
     throw Failure{{ErrorCode::UnusableFile,
-                   "the VAE's latents have " + std::to_string(made.latentChannels) + " channels for " +
+                   "the VAE's latents have " + std::to_string(made.latentChannels()) + " channels for " +
                        std::to_string(made.factor()) + " pixels, the checkpoint's " +
-                       std::to_string(own.latentChannels) + " for " + std::to_string(own.factor()),
+                       std::to_string(own.latentChannels()) + " for " + std::to_string(own.factor()),
                    path}};
+}
+
+/// Two autoencoders that mean the same by their latents: one encodes, one decodes.
+class Pair final : public Autoencoder {
+public:
+    Pair(std::shared_ptr<Autoencoder> encoder, std::shared_ptr<Autoencoder> decoder)
+        : m_encoder(std::move(encoder)), m_decoder(std::move(decoder))
+    {
+    }
+    torch::Tensor encode(const torch::Tensor &pictures) override { return m_encoder->encode(pictures); }
+    torch::Tensor decode(const torch::Tensor &latents) override { return m_decoder->decode(latents); }
+    std::int64_t factor() const override { return m_decoder->factor(); }
+    std::int64_t latentChannels() const override { return m_decoder->latentChannels(); }
+    std::uint64_t decodeBytes(std::int64_t height, std::int64_t width) const override
+    {
+        return m_decoder->decodeBytes(height, width);
+    }
+    std::uint64_t encodeBytes(std::int64_t height, std::int64_t width) const override
+    {
+        return m_encoder->encodeBytes(height, width);
+    }
+
+private:
+    std::shared_ptr<Autoencoder> m_encoder, m_decoder;
+};
+
+/// The autoencoder in a file, with its weights, beside the checkpoint's own.
+std::shared_ptr<Autoencoder> read(nn::WeightSource &source, const CheckpointConfig &checkpoint,
+                                  const std::shared_ptr<Autoencoder> &own, nn::BindReport &report)
+{
+    const TensorIndex &index = source.index;
+    if (describeModel(index).kind == ModelKind::Taesd) {
+        const Taesd tiny = makeTaesd(source, report);
+        requireSameLatents(*tiny, *own, index.path());
+        if (tiny->encoder() && tiny->decoder()) return tiny.ptr();
+        return std::make_shared<Pair>(tiny->encoder() ? tiny.ptr() : own, tiny->decoder() ? tiny.ptr() : own);
+    }
+    const std::string prefix = prefixIn(index);
+    VaeConfig config = VaeConfig::detect(index, prefix);
+    config.latentScale = checkpoint.latentScale;
+    const auto made = std::make_shared<VaeImpl>(config);
+    requireSameLatents(*made, *own, index.path());
+    nn::bind(*made, prefix, source, report);
+    return made;
 }
 
 }  // namespace
@@ -34,8 +81,7 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
 {
     if (!path) {
         if (m_own) {
-            checkpoint.vae = std::exchange(m_own, Vae(nullptr));
-            checkpoint.config.vae = m_ownConfig;
+            checkpoint.vae = std::exchange(m_own, nullptr);
             checkpoint.vaeFiles.clear();
             m_path.clear();
             m_bytes = 0;
@@ -45,28 +91,30 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
     const FileIdentity identity = orThrow(fileIdentity(*path));
     if (m_own && m_path == *path && m_identity == identity) return;
     const TensorIndex index = canonicalNames(orThrow(readModelFile(*path)));
-    const std::string prefix = prefixIn(index);
-    const VaeConfig &own = m_own ? m_ownConfig : checkpoint.config.vae;
-    VaeConfig config = VaeConfig::detect(index, prefix);
-    requireSameLatents(config, own, index.path());
-    config.latentScale = own.latentScale;
     nn::WeightSource source{index, {}, checkpoint.device, checkpoint.vaeDtype, stop};
     for (const SourceFile &file : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(file.path, file.identity)));
-    Vae made(config);
     nn::BindReport report;
-    nn::bind(*made, prefix, source, report);
-    if (!m_own) {
-        m_own = checkpoint.vae;
-        m_ownConfig = checkpoint.config.vae;
-    }
-    checkpoint.vae = std::move(made);
-    checkpoint.config.vae = config;
+    const std::shared_ptr<Autoencoder> made = read(source, checkpoint.config, m_own ? m_own : checkpoint.vae, report);
+    if (!m_own) m_own = checkpoint.vae;
+    checkpoint.vae = made;
     checkpoint.vaeFiles.clear();
     if (report.mapped > 0) checkpoint.vaeFiles = std::move(source.files);
     m_path = *path;
     m_identity = identity;
     m_bytes = report.bytes;
+}
+
+std::shared_ptr<Autoencoder> PreviewVae::use(const Checkpoint &checkpoint, const std::filesystem::path &path)
+{
+    const FileIdentity identity = orThrow(fileIdentity(path));
+    if (m_path == path && m_identity == identity) return m_vae;
+    const Taesd tiny = loadTaesd(path, checkpoint.device, checkpoint.vaeDtype);
+    const bool fits = tiny->decoder() && tiny->latentChannels() == checkpoint.config.latentChannels;
+    m_vae = fits ? tiny.ptr() : nullptr;
+    m_path = path;
+    m_identity = identity;
+    return m_vae;
 }
 
 }  // namespace sg

@@ -12,7 +12,8 @@
 
 namespace sg {
 
-/// An autoencoder of another file in the place of a checkpoint's own, which waits until it is wanted again.
+/// An autoencoder of another file, a tiny one perhaps, in the place of a checkpoint's own, which waits until it is
+/// wanted again. Where the file has only one half, as TAESD is often published, the checkpoint's own does the other.
 /// Thread  the checkpoint's.
 class ExternalVae {
 public:
@@ -24,11 +25,23 @@ public:
     std::size_t bytes() const { return m_bytes; }
 
 private:
-    Vae m_own{nullptr};  // the checkpoint's, while another is in its place
-    VaeConfig m_ownConfig;
+    std::shared_ptr<Autoencoder> m_own;  // the checkpoint's, while another is in its place
     std::filesystem::path m_path;
     FileIdentity m_identity;
     std::size_t m_bytes = 0;
+};
+
+/// A tiny autoencoder beside a checkpoint, for previews. Thread  the checkpoint's.
+class PreviewVae {
+public:
+    /// That of `path`; null where it has no decoder for the checkpoint's latents. Read once, unless the file changes.
+    /// Errors  throws Failure: NotFound, UnusableFile, ModelChanged.
+    std::shared_ptr<Autoencoder> use(const Checkpoint &checkpoint, const std::filesystem::path &path);
+
+private:
+    std::shared_ptr<Autoencoder> m_vae;
+    std::filesystem::path m_path;
+    FileIdentity m_identity;
 };
 
 }  // namespace sg

@@ -1,9 +1,13 @@
 #include "core/diffusion/pipeline/latent_image.h"
 
+#include "core/base/error.h"
+#include "core/diffusion/vae/fitting.h"
+
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sg {
 namespace {
@@ -52,6 +56,25 @@ Image previewImage(const torch::Tensor &latent, const std::vector<std::array<flo
         rgb =
             at::upsample_bilinear2d(rgb.unsqueeze(0), {rgb.size(1) * enlarge, rgb.size(2) * enlarge}, false).squeeze(0);
     return toImage(rgb);
+}
+
+std::optional<Image> DecodedPreviews::make(Autoencoder &vae, const torch::Tensor &latent)
+{
+    const auto seconds = [this] { return std::chrono::duration<double>(Clock::now() - m_start).count(); };
+    const double before = seconds();
+    if (m_over || !m_budget.allows(before)) return std::nullopt;
+    coding::Options options = coding::currentOptions();
+    options.tiled = {};  // not the picture's affair
+    const coding::Scope scope(std::move(options));
+    try {
+        Image made = toImage(coding::decode(vae, latent.unsqueeze(0))[0]);
+        m_budget.spend(seconds() - before);
+        return made;
+    } catch (const Failure &failure) {
+        if (failure.error.code != ErrorCode::OutOfMemory) throw;
+    }
+    m_over = true;
+    return std::nullopt;
 }
 
 }  // namespace sg

@@ -1,10 +1,15 @@
 #pragma once
 
 #include "core/base/image.h"
+#include "core/diffusion/pipeline/preview_budget.h"
+#include "core/diffusion/vae/autoencoder.h"
 
 #include <torch/types.h>
 
 #include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace sg {
@@ -17,5 +22,18 @@ Image toImage(const torch::Tensor &picture);
 /// Shapes  latent [C, h, w] in the samplers' scale. `factors` is CheckpointConfig::latentToRgb; empty: Stable Diffusion
 /// 1's. Source  A1111's "Approx cheap" (the numbers).
 Image previewImage(const torch::Tensor &latent, const std::vector<std::array<float, 3>> &factors);
+
+/// Previews that an autoencoder decodes, no more than PreviewBudget allows; none any more when memory is too short.
+class DecodedPreviews {
+public:
+    /// Nothing when one now would take too much of the task's time. Shapes  latent [C, h, w].
+    std::optional<Image> make(Autoencoder &vae, const torch::Tensor &latent);
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point m_start = Clock::now();
+    PreviewBudget m_budget;
+    bool m_over = false;  // one did not fit into memory
+};
 
 }  // namespace sg

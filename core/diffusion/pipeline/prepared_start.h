@@ -4,10 +4,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace sg {
+
+class Autoencoder;
+class KeptLatents;
 
 /// Start pictures after all work on pixels: what the networks get.
 struct PreparedStart {
@@ -27,6 +31,11 @@ struct TaskTools {
     std::function<void(const std::vector<std::string> &prompts, bool larger)> useNetworks = {};
     /// Told the textual inversions that the pictures of the running batch use, and their hashes.
     std::function<void(const std::map<std::string, std::string> &embeddings)> embeddingsUsed = {};
+    /// A tiny autoencoder for previews, where the request wants one.
+    std::shared_ptr<Autoencoder> tiny = {};
+    /// Latents that could not be decoded, and what they belong to; where they are there, nothing is drawn again.
+    KeptLatents *kept = nullptr;
+    std::string drawing = {};
 };
 
 }  // namespace sg

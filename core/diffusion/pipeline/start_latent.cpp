@@ -1,5 +1,7 @@
 #include "core/diffusion/pipeline/start_latent.h"
 
+#include "core/diffusion/vae/fitting.h"
+
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 #include <ATen/ops/_upsample_nearest_exact2d.h>
@@ -30,14 +32,14 @@ torch::Tensor inpaintConcat(Checkpoint &checkpoint, const PreparedStart &prepare
     if (prepared.mask.empty()) {
         const std::int64_t factor = checkpoint.config.latentFactor;
         const torch::Tensor grey = torch::zeros({1, 3, height * factor, width * factor});
-        const torch::Tensor latent = checkpoint.vae->encode(grey.to(checkpoint.device)).to(torch::kFloat);
+        const torch::Tensor latent = coding::encode(*checkpoint.vae, grey.to(checkpoint.device)).to(torch::kFloat);
         return torch::cat({torch::ones({1, 1, height, width}, latent.options()), latent}, 1);
     }
     const torch::Tensor mask = toMask(prepared.mask).round();
     std::vector<torch::Tensor> masked;
     for (const Image &picture : prepared.pictures) {
         const torch::Tensor kept = toPicture(picture) * (1 - mask);
-        masked.push_back(checkpoint.vae->encode(kept.to(checkpoint.device)).to(torch::kFloat));
+        masked.push_back(coding::encode(*checkpoint.vae, kept.to(checkpoint.device)).to(torch::kFloat));
     }
     const torch::Tensor kept = torch::cat(masked);
     const torch::Tensor small = at::upsample_nearest2d(mask, {height, width}).to(kept.device());
@@ -89,7 +91,7 @@ torch::Tensor encodePictures(Checkpoint &checkpoint, const std::vector<Image> &p
                                std::to_string(picture.height) + " is smaller than " + std::to_string(factor) +
                                " pixels, which are one of the latent's",
                            "init_images"}};
-        latents.push_back(checkpoint.vae->encode(toPicture(picture).to(checkpoint.device)).to(torch::kFloat));
+        latents.push_back(coding::encode(*checkpoint.vae, toPicture(picture).to(checkpoint.device)).to(torch::kFloat));
     }
     torch::Tensor all = torch::cat(latents);
     if (all.isfinite().all().item<bool>()) return all;

@@ -1,11 +1,15 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
+#include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/inspector.h"
+#include "core/diffusion/pipeline/kept_latents.h"
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/prompt_guidance.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/start_step.h"
+#include "core/diffusion/vae/fitting.h"
+#include "core/params/coding_rows.h"
 #include "core/params/samplers.h"
 
 #include <ATen/ops/cat.h>
@@ -94,6 +98,8 @@ private:
     torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
+    torch::Tensor keptLatents(std::int64_t batch);
+    void preview(std::int64_t step, const torch::Tensor &latent);
     void report(StepProgress progress);
 
     TaskModels m_models;
@@ -113,6 +119,7 @@ private:
     std::int64_t m_stepsBefore = 0;  // those of the pass that is over
     std::int64_t m_firstImage = 0;   // of the running batch
     std::int64_t m_decoded = 0;      // pictures of the running batch
+    DecodedPreviews m_previews;
 };
 
 Task::Task(const TaskModels &models, const GenerationRequest &request, const TaskTools &tools, GenerationSink &sink,
@@ -266,8 +273,11 @@ std::unique_ptr<ParkedTask> Task::run(const ParkedTask *from)
             m_stepsBefore = 0;
             m_decoded = 0;
             const bool inLarger = m_from && m_from->larger;
-            torch::Tensor latents = inLarger ? goOnLarger() : drawBatch();
-            if (m_hires && !inLarger) latents = drawLarger(latents);
+            torch::Tensor latents = m_from ? torch::Tensor() : keptLatents(iteration);
+            if (!latents.defined()) {
+                latents = inLarger ? goOnLarger() : drawBatch();
+                if (m_hires && !inLarger) latents = drawLarger(latents);
+            }
             requireUnchanged();
             decode(latents);
         }
@@ -373,8 +383,17 @@ void Task::stepMade(const sampling::SamplerStep &step)
     const std::int64_t made = std::min(m_stepsBefore + step.index + 1, m_steps);
     if (m_inspector) m_inspector->stepMade(made, step);
     report({.step = made, .sigma = step.sigma});
-    if (m_sink.previewDue())
-        m_sink.preview(made, m_firstImage, previewImage(step.denoised[0], m_drawing->config.latentToRgb));
+    if (m_sink.previewDue()) preview(made, step.denoised[0]);
+}
+
+void Task::preview(std::int64_t step, const torch::Tensor &latent)
+{
+    const std::string &wanted = m_request.coding.previews;
+    Autoencoder *vae = wanted == kPreviewFull   ? m_drawing->vae.get()
+                       : wanted == kPreviewTiny ? m_tools.tiny.get()
+                                                : nullptr;
+    if (!vae) return m_sink.preview(step, m_firstImage, previewImage(latent, m_drawing->config.latentToRgb));
+    if (std::optional<Image> made = m_previews.make(*vae, latent)) m_sink.preview(step, m_firstImage, std::move(*made));
 }
 
 void Task::report(StepProgress progress)
@@ -391,7 +410,7 @@ void Task::report(StepProgress progress)
 
 torch::Tensor Task::decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent)
 {
-    const torch::Tensor picture = checkpoint.vae->decode(latent.to(checkpoint.vaeDtype));
+    const torch::Tensor picture = coding::decode(*checkpoint.vae, latent.to(checkpoint.vaeDtype));
     requireFinite(picture, "in the decoded picture");
     checkpoint.requireUnchanged();  // the decoder's weights may have been read from the file just now
     return picture[0];
@@ -400,12 +419,55 @@ torch::Tensor Task::decodeOne(Checkpoint &checkpoint, const torch::Tensor &laten
 void Task::decode(const torch::Tensor &latents)
 {
     Checkpoint &checkpoint = m_hires ? m_hires->checkpoint() : m_checkpoint;
-    for (std::int64_t i = 0; i < latents.size(0); ++i) {
-        requireNotStopped(m_context.stop);
-        m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
-        m_decoded = i + 1;
-        report({.step = m_steps, .sampled = false});
+    const std::int64_t batch = m_firstImage / m_request.batchSize;
+    const bool keeps = m_tools.kept && !m_tools.drawing.empty();
+    try {
+        for (std::int64_t i = 0; i < latents.size(0); ++i) {
+            requireNotStopped(m_context.stop);
+            m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
+            m_decoded = i + 1;
+            report({.step = m_steps, .sampled = false});
+        }
+    } catch (Failure &failure) {
+        if (!keeps || failure.error.code != ErrorCode::OutOfMemory) throw;
+        m_tools.kept->keep(m_tools.drawing, batch, latents);
+        failure.error.message += "; the latents of seed " + std::to_string(m_request.seed) +
+                                 " are kept: the same request with that seed and another VAE, VAE tile or VAE tiling "
+                                 "decodes them without drawing again";
+        throw;
     }
+    if (keeps) m_tools.kept->drop(m_tools.drawing, batch);
+}
+
+/// Those of a batch that was drawn before and could not be decoded. What its prompts name belongs to the pictures.
+torch::Tensor Task::keptLatents(std::int64_t batch)
+{
+    if (!m_tools.kept || m_tools.drawing.empty()) return {};
+    torch::Tensor kept = m_tools.kept->find(m_tools.drawing, batch);
+    if (!kept.defined()) return {};
+    (void)guidanceOfBatch();
+    if (m_hires) (void)guidanceOfLarger();
+    m_sink.warning("the latents were kept from the last try: they were decoded without drawing them again");
+    return kept;
+}
+
+/// How the running task codes pictures. Tiles that it did not ask for are said in the infotext, so that the same
+/// pixels can be made again.
+coding::Options codingOptions(const GenerationRequest &request, std::int64_t factor, GenerationSink &sink,
+                              std::stop_token stop)
+{
+    coding::Options options;
+    options.tiling = request.coding.tiling == "On"    ? coding::Tiling::On
+                     : request.coding.tiling == "Off" ? coding::Tiling::Off
+                                                      : coding::Tiling::Auto;
+    options.tileSide = std::max<std::int64_t>(1, request.coding.tileSize / factor);
+    options.stop = std::move(stop);
+    options.tiled = [&sink, factor](const std::string &why, std::int64_t side) {
+        sink.warning(why);
+        sink.fact("VAE tiling", "On");
+        sink.fact("VAE tile size", std::to_string(side * factor));
+    };
+    return options;
 }
 
 }  // namespace
@@ -425,6 +487,8 @@ std::unique_ptr<ParkedTask> drawPictures(const TaskModels &models, const Generat
                                          const PreparedStart &start, const TaskTools &tools, GenerationSink &sink,
                                          std::stop_token stop, const ParkedTask *from)
 {
+    const nn::WrapScope wrap({request.coding.wrapsAcross, request.coding.wrapsDown});
+    const coding::Scope coding(codingOptions(request, models.base.checkpoint.config.latentFactor, sink, stop));
     Task task(models, request, tools, sink, std::move(stop));
     task.begin(start, from);
     return task.run(from);

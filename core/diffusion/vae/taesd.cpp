@@ -1,10 +1,8 @@
 #include "core/diffusion/vae/taesd.h"
 
-#include "core/base/error.h"
 #include "core/base/or_throw.h"
-#include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/config_value.h"
-#include "core/modelfile/safetensors.h"
+#include "core/modelfile/model_file.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +14,8 @@ namespace {
 
 constexpr std::int64_t kMostParts = 64;
 constexpr std::int64_t kMostSizeChanges = 6;
-constexpr double kClamp = 3;  // latents are bent into -3..3
+constexpr double kClamp = 3;               // latents are bent into -3..3
+constexpr std::int64_t kBlockNumbers = 5;  // for each channel and pixel while a block runs
 
 std::optional<TaesdHalf> half(const TensorIndex &index, const std::string &prefix)
 {
@@ -48,7 +47,24 @@ std::int64_t sizeChanges(const TaesdHalf &half)
                          [](const TaesdHalf::Layer &layer) { return !layer.block && !layer.bias; });
 }
 
+std::uint64_t mostBytes(const TaesdHalf &half, bool decodes, std::int64_t pixels)
+{
+    std::int64_t most = 0;
+    for (const TaesdHalf::Layer &layer : half.layers) {
+        const bool resizes = !layer.block && !layer.bias;
+        if (resizes && decodes) pixels *= 4;
+        most = std::max(most, (layer.block ? kBlockNumbers * layer.out : layer.in + 2 * layer.out) * pixels);
+        if (resizes && !decodes) pixels /= 4;
+    }
+    return static_cast<std::uint64_t>(most) * sizeof(float);
+}
+
 }  // namespace
+
+bool isTaesdXlName(std::string_view name)
+{
+    return name.find("xl") != std::string_view::npos || name.find("XL") != std::string_view::npos;
+}
 
 TaesdConfig TaesdConfig::detect(const TensorIndex &index)
 {
@@ -175,34 +191,45 @@ torch::nn::Module *TaesdImpl::decoder() const
 torch::Tensor TaesdImpl::encode(const torch::Tensor &pictures)
 {
     if (!m_encoder) throwUnusable("this tiny autoencoder has no encoder, only a decoder", "encoder");
-    const torch::ScalarType type = parameters().front().scalar_type();
+    const torch::ScalarType type = parameters().back().scalar_type();
     return m_encoder->forward(((pictures + 1) / 2).to(type).contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 torch::Tensor TaesdImpl::decode(const torch::Tensor &latents)
 {
     if (!m_decoder) throwUnusable("this tiny autoencoder has no decoder, only an encoder", "decoder");
-    const torch::ScalarType type = parameters().front().scalar_type();
+    const torch::ScalarType type = parameters().back().scalar_type();
     const torch::Tensor bent = at::tanh(latents / kClamp) * kClamp;
     return m_decoder->forward(bent.to(type).contiguous(at::MemoryFormat::ChannelsLast)) * 2 - 1;
 }
 
-Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype)
+std::uint64_t TaesdImpl::decodeBytes(std::int64_t height, std::int64_t width) const
 {
-    const Expected<TensorIndex> index = readSafetensors(path);
-    if (!index) throw Failure{index.error()};
-    const TaesdConfig config = TaesdConfig::detect(*index);
+    return m_config.decoder ? mostBytes(*m_config.decoder, true, height * width) : 0;
+}
+
+std::uint64_t TaesdImpl::encodeBytes(std::int64_t height, std::int64_t width) const
+{
+    return m_config.encoder ? mostBytes(*m_config.encoder, false, height * width * factor() * factor()) : 0;
+}
+
+Taesd makeTaesd(const nn::WeightSource &source, nn::BindReport &report)
+{
+    const TaesdConfig config = TaesdConfig::detect(source.index);
     Taesd made(config);
-    nn::WeightSource source{*index, {}, device, dtype};
-    for (const SourceFile &one : index->files()) {
-        const auto file = nn::MappedFile::open(one.path, one.identity);
-        if (!file) throw Failure{file.error()};
-        source.files.push_back(*file);
-    }
-    nn::BindReport report;
     if (config.encoder) nn::bind(*made->encoder(), config.encoder->prefix, source, report);
     if (config.decoder) nn::bind(*made->decoder(), config.decoder->prefix, source, report);
     return made;
+}
+
+Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype)
+{
+    const TensorIndex index = orThrow(readModelFile(path));
+    nn::WeightSource source{index, {}, device, dtype};
+    for (const SourceFile &one : index.files())
+        source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
+    nn::BindReport report;
+    return makeTaesd(source, report);
 }
 
 }  // namespace sg

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/layers.h"
 #include "core/diffusion/vae/autoencoder.h"
 #include "core/modelfile/tensor_index.h"
@@ -9,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sg {
@@ -36,6 +38,9 @@ struct TaesdConfig {
     std::int64_t latentChannels() const;
 };
 
+/// Whether the latents of a file so called are those of SDXL: nothing in it tells. Source  its author's names.
+bool isTaesdXlName(std::string_view name);
+
 class TaesdHalfImpl;
 
 /// A tiny autoencoder: latents in the samplers' scale, a hundredth of the work, a little less detail.
@@ -47,6 +52,10 @@ public:
     explicit TaesdImpl(const TaesdConfig &config);
     torch::Tensor encode(const torch::Tensor &pictures) override;
     torch::Tensor decode(const torch::Tensor &latents) override;
+    std::int64_t factor() const override { return m_config.factor(); }
+    std::int64_t latentChannels() const override { return m_config.latentChannels(); }
+    std::uint64_t decodeBytes(std::int64_t height, std::int64_t width) const override;
+    std::uint64_t encodeBytes(std::int64_t height, std::int64_t width) const override;
     const TaesdConfig &config() const { return m_config; }
     torch::nn::Module *encoder() const;
     torch::nn::Module *decoder() const;
@@ -57,7 +66,9 @@ private:
 };
 TORCH_MODULE(Taesd);
 
-/// Reads a file of one. Errors  throws Failure as loadCheckpoint.
+/// From a file whose header was read. Errors  throws Failure UnusableFile, and what bind() throws.
+Taesd makeTaesd(const nn::WeightSource &source, nn::BindReport &report);
+/// Reads a file of one, in any container that readModelFile() knows. Errors  throws Failure as loadCheckpoint.
 Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype);
 
 }  // namespace sg

@@ -1,6 +1,6 @@
 #include "core/diffusion/vae/vae.h"
 
-#include "core/diffusion/vae/vae_blocks.h"
+#include "core/diffusion/nn/functions.h"
 
 #include <algorithm>
 #include <string>
@@ -9,7 +9,77 @@
 namespace sg {
 namespace {
 
-using Blocks = std::vector<std::shared_ptr<VaeResBlockImpl>>;
+constexpr double kVaeNormEps = 1e-6;
+
+/// Shapes  x [B, in, H, W] -> [B, out, H, W]. Keys norm1, conv1, norm2, conv2, nin_shortcut when in and out differ.
+class ResBlock final : public torch::nn::Module {
+public:
+    ResBlock(std::int64_t in, std::int64_t out, std::int64_t normGroups);
+    torch::Tensor forward(const torch::Tensor &x);
+
+private:
+    nn::GroupNorm m_norm1{nullptr}, m_norm2{nullptr};
+    nn::Conv2d m_conv1{nullptr}, m_conv2{nullptr}, m_shortcut{nullptr};
+};
+
+/// Residual block, attention over all positions with one head, residual block. Keys block_1, attn_1, block_2.
+class Middle final : public torch::nn::Module {
+public:
+    Middle(std::int64_t channels, std::int64_t normGroups);
+    torch::Tensor forward(const torch::Tensor &x);
+
+private:
+    torch::Tensor attend(torch::Tensor x);
+
+    std::shared_ptr<ResBlock> m_block1, m_block2;
+    nn::GroupNorm m_norm{nullptr};
+    nn::Conv2d m_q{nullptr}, m_k{nullptr}, m_v{nullptr}, m_out{nullptr};
+};
+
+ResBlock::ResBlock(std::int64_t in, std::int64_t out, std::int64_t normGroups)
+{
+    m_norm1 = register_module("norm1", nn::GroupNorm(normGroups, in, kVaeNormEps));
+    m_conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dImpl::Shape{in, out}));
+    m_norm2 = register_module("norm2", nn::GroupNorm(normGroups, out, kVaeNormEps));
+    m_conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dImpl::Shape{out, out}));
+    if (in != out) m_shortcut = register_module("nin_shortcut", nn::Conv2d(nn::Conv2dImpl::Shape{in, out, 1, 1, 0}));
+}
+
+torch::Tensor ResBlock::forward(const torch::Tensor &x)
+{
+    const torch::Tensor h = m_conv1->forward(m_norm1->forwardSilu(x));
+    return m_conv2->forwardPlus(m_norm2->forwardSilu(h), m_shortcut ? m_shortcut->forward(x) : x);
+}
+
+Middle::Middle(std::int64_t channels, std::int64_t normGroups)
+{
+    m_block1 = register_module("block_1", std::make_shared<ResBlock>(channels, channels, normGroups));
+    nn::Slots attention = register_module("attn_1", nn::Slots());
+    const nn::Conv2dImpl::Shape matrix{channels, channels, 1, 1, 0};
+    m_norm = attention->put("norm", nn::GroupNorm(normGroups, channels, kVaeNormEps));
+    m_q = attention->put("q", nn::Conv2d(matrix));
+    m_k = attention->put("k", nn::Conv2d(matrix));
+    m_v = attention->put("v", nn::Conv2d(matrix));
+    m_out = attention->put("proj_out", nn::Conv2d(matrix));
+    m_block2 = register_module("block_2", std::make_shared<ResBlock>(channels, channels, normGroups));
+}
+
+torch::Tensor Middle::attend(torch::Tensor x)
+{
+    const torch::Tensor tokens = nn::tokensOf(m_norm(x));
+    const auto project = [&](nn::Conv2d &layer) { return nn::linear(tokens, layer->matrixFor(tokens), layer->bias()); };
+    const torch::Tensor y = nn::attention(project(m_q), project(m_k), project(m_v), /*heads=*/1);
+    torch::Tensor sum = nn::tokensOf(x);
+    nn::addLinear(sum, y, m_out->matrixFor(y), m_out->bias());
+    return nn::imageOf(sum, x.size(2), x.size(3));
+}
+
+torch::Tensor Middle::forward(const torch::Tensor &x)
+{
+    return m_block2->forward(attend(m_block1->forward(x)));
+}
+
+using Blocks = std::vector<std::shared_ptr<ResBlock>>;
 
 // "block.0", "block.1" … of one level.
 Blocks makeBlocks(nn::Slots level, std::int64_t in, const VaeConfig::Level &shape, std::int64_t count,
@@ -18,8 +88,8 @@ Blocks makeBlocks(nn::Slots level, std::int64_t in, const VaeConfig::Level &shap
     Blocks blocks;
     nn::Slots slots = level->put("block", nn::Slots());
     for (std::int64_t i = 0; i < count; ++i) {
-        blocks.push_back(slots->put(
-            std::to_string(i), std::make_shared<VaeResBlockImpl>(i ? shape.channels : in, shape.channels, normGroups)));
+        blocks.push_back(slots->put(std::to_string(i),
+                                    std::make_shared<ResBlock>(i ? shape.channels : in, shape.channels, normGroups)));
     }
     return blocks;
 }
@@ -45,7 +115,7 @@ public:
                                  ->put("conv", nn::Conv2d(nn::Conv2dImpl::Shape{channels, channels, 3, 2, 0}));
             m_levels.push_back(std::move(made));
         }
-        m_middle = register_module("mid", std::make_shared<VaeMiddleImpl>(channels, groups));
+        m_middle = register_module("mid", std::make_shared<Middle>(channels, groups));
         m_normOut = register_module("norm_out", nn::GroupNorm(groups, channels, kVaeNormEps));
         m_convOut = register_module("conv_out", nn::Conv2d(nn::Conv2dImpl::Shape{channels, 2 * config.innerChannels}));
     }
@@ -68,7 +138,7 @@ private:
     };
     nn::Conv2d m_convIn{nullptr}, m_convOut{nullptr};
     std::vector<Level> m_levels;
-    std::shared_ptr<VaeMiddleImpl> m_middle;
+    std::shared_ptr<Middle> m_middle;
     nn::GroupNorm m_normOut{nullptr};
 };
 
@@ -78,7 +148,7 @@ public:
     {
         std::int64_t channels = config.middleChannels;
         m_convIn = register_module("conv_in", nn::Conv2d(nn::Conv2dImpl::Shape{config.innerChannels, channels}));
-        m_middle = register_module("mid", std::make_shared<VaeMiddleImpl>(channels, config.normGroups));
+        m_middle = register_module("mid", std::make_shared<Middle>(channels, config.normGroups));
         nn::Slots up = register_module("up", nn::Slots());
         m_levels.resize(config.decoder.size());
         for (std::size_t n = config.decoder.size(); n-- > 0;) {
@@ -112,7 +182,7 @@ private:
     };
     nn::Conv2d m_convIn{nullptr}, m_convOut{nullptr};
     std::vector<Level> m_levels;
-    std::shared_ptr<VaeMiddleImpl> m_middle;
+    std::shared_ptr<Middle> m_middle;
     nn::GroupNorm m_normOut{nullptr};
 };
 

@@ -22,6 +22,16 @@ public:
     /// The mean, in the samplers' scale.
     torch::Tensor encode(const torch::Tensor &pictures) override;
     torch::Tensor decode(const torch::Tensor &latents) override;
+    std::int64_t factor() const override { return m_config.factor(); }
+    std::int64_t latentChannels() const override { return m_config.latentChannels; }
+    std::uint64_t decodeBytes(std::int64_t height, std::int64_t width) const override
+    {
+        return m_config.decodeBytes(height, width);
+    }
+    std::uint64_t encodeBytes(std::int64_t height, std::int64_t width) const override
+    {
+        return m_config.encodeBytes(height, width);
+    }
     const VaeConfig &config() const { return m_config; }
 
 private:

@@ -1,5 +1,6 @@
 #include "core/engine/torch/companions.h"
 
+#include "core/diffusion/vae/taesd.h"
 #include "core/text/extra_networks.h"
 
 #include <algorithm>
@@ -91,6 +92,23 @@ void Companions::useVae()
     m_resident.vaeSeconds = std::max(m_resident.vaeSeconds, watch.seconds());
     if (!m_model.vae->hash.empty()) m_sink.fact("VAE hash", m_model.vae->hash.substr(0, kVaeHashShown));
     m_sink.fact("VAE", m_model.vae->name);
+}
+
+std::shared_ptr<Autoencoder> Companions::previewVae()
+{
+    const Checkpoint &checkpoint = *m_resident.checkpoint;
+    const bool xl = checkpoint.config.family == BaseFamily::Sdxl;
+    for (const NamedFile &file : m_model.taesd) {
+        if (isTaesdXlName(file.name) != xl) continue;
+        try {
+            if (std::shared_ptr<Autoencoder> vae = m_resident.preview.use(checkpoint, file.path)) return vae;
+        } catch (const Failure &failure) {
+            m_sink.warning(file.name + " cannot be used for previews: " + failure.error.message);
+        }
+    }
+    m_sink.warning(std::string("there is no TAESD file for this checkpoint") +
+                   (xl ? " (its name has \"xl\" in it)" : "") + ": previews were the colours' guess");
+    return nullptr;
 }
 
 std::vector<std::string> Companions::useEmbeddings()

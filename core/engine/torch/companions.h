@@ -3,6 +3,7 @@
 #include "core/engine/torch/model_store.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ public:
     /// In the place of begin() and useLoras(), for a refiner: it never decodes, and has no LoRAs.
     /// Errors  throws Failure as begin() and useLoras().
     void beginRefiner();
+    /// The tiny autoencoder that decodes previews of the checkpoint's latents; null, and a warning, where there is
+    /// none.
+    std::shared_ptr<Autoencoder> previewVae();
     void nameEmbeddings(const std::map<std::string, std::string> &embeddings);
 
 private:

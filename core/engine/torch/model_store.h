@@ -35,6 +35,7 @@ public:
         Conditioner conditioner;
         std::unique_ptr<adapters::AdapterSet> adapters = {};  ///< once a LoRA was wanted
         ExternalVae vae = {};
+        PreviewVae preview = {};
         double loadSeconds = 0, vaeSeconds = 0, loraSeconds = 0;  ///< what it took to bring them here
         std::uint64_t lastUse = 0;                                ///< counted by the store
         std::uint64_t bytes() const;

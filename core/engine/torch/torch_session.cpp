@@ -1,11 +1,13 @@
 #include "core/engine/torch/torch_session.h"
 
 #include "core/base/log.h"
+#include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/engine/torch/companions.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
+#include "core/params/coding_rows.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -117,6 +119,28 @@ public:
     std::vector<FileIdentity> files;
 };
 
+/// The request's own, with the state of the files that it draws with. Empty: not known.
+std::string drawingOf(const ModelRef &model, const GenerationRequest &request)
+{
+    if (request.drawing.empty()) return {};
+    std::string text = request.drawing;
+    const auto add = [&text](const std::string &path) {
+        const Expected<FileIdentity> file = fileIdentity(path);
+        text.append("\n").append(path);
+        if (!file) return;
+        for (const std::uint64_t number :
+             {file->device, file->inode, file->size, static_cast<std::uint64_t>(file->modified)})
+            text.append(" ").append(std::to_string(number));
+    };
+    add(model.path);
+    for (const std::vector<NamedFile> *list : {&model.loras, &model.embeddings})
+        for (const NamedFile &file : *list)
+            add(file.path);
+    for (const std::optional<NamedFile> &file : {model.refiner, model.hires})
+        if (file) add(file->path);
+    return text;
+}
+
 }  // namespace
 
 Error currentError()
@@ -125,17 +149,12 @@ Error currentError()
         throw;
     } catch (const Failure &failure) {
         return failure.error;
-    } catch (const c10::OutOfMemoryError &problem) {
-        return {ErrorCode::OutOfMemory, firstLine(problem.what_without_backtrace()), {}};
     } catch (const std::bad_alloc &) {
         return {ErrorCode::OutOfMemory, "there is not enough memory", {}};
     } catch (const c10::Error &problem) {
-        const std::string text = firstLine(problem.what_without_backtrace());
-        // torch's CPU allocator has no exception of its own.
-        if (text.find("can't allocate memory") != std::string::npos ||
-            text.find("not enough memory") != std::string::npos)
-            return {ErrorCode::OutOfMemory, text, {}};
-        return {ErrorCode::Internal, text, {}};
+        return {nn::isOutOfMemory(problem) ? ErrorCode::OutOfMemory : ErrorCode::Internal,
+                firstLine(problem.what_without_backtrace()),
+                {}};
     } catch (const std::exception &problem) {
         return {ErrorCode::Internal, firstLine(problem.what()), {}};
     } catch (...) {
@@ -224,15 +243,17 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
 
     const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
     FinishingSink finishing(preparation, sink);
-    const TaskTools tools{
-        .enlarge = pictureEnlarger(request),
-        .useNetworks =
-            [&](const auto &prompts, bool larger) {
-                if (!larger || !hires) return base.companions.useLoras(prompts, larger);
-                hires->companions.goOnFrom(base.companions);
-                hires->companions.useLoras(prompts, larger);
-            },
-        .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
+    TaskTools tools{.enlarge = pictureEnlarger(request),
+                    .useNetworks =
+                        [&](const auto &prompts, bool larger) {
+                            if (!larger || !hires) return base.companions.useLoras(prompts, larger);
+                            hires->companions.goOnFrom(base.companions);
+                            hires->companions.useLoras(prompts, larger);
+                        },
+                    .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
+                    .kept = &m_kept,
+                    .drawing = drawingOf(model, request)};
+    if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task = drawPictures(models, request, preparation.prepared(), tools, finishing, stop,
                                                     left ? left->task.get() : nullptr);
     if (!task) return nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/diffusion/pipeline/kept_latents.h"
 #include "core/engine/backend.h"
 #include "core/engine/backend_module.h"
 #include "core/engine/torch/model_store.h"
@@ -35,6 +36,7 @@ private:
                                     const std::stop_token &stop, const ParkedRun *from);
 
     ModelStore m_store;
+    KeptLatents m_kept;
 };
 
 /// The Error for whatever is being thrown; call it inside a catch block.

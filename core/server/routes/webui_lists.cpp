@@ -163,7 +163,12 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
     list("samplers", "Samplers", array, samplersJson);
     list("schedulers", "Schedules", array, schedulersJson);
     list("sd-models", "Checkpoints", array, [&library] { return checkpointsJson(library); });
-    list("sd-vae", "VAE files", array, [&library] { return filesJson(library, "sdVae"); });
+    list("sd-vae", "VAE files", array, [&library] {
+        Json files = filesJson(library, "sdVae");
+        for (Json &tiny : filesJson(library, "taesd"))
+            files.push_back(std::move(tiny));
+        return files;
+    });
     list("loras", "LoRA files", array, [&library] { return filesJson(library, "lora"); });
     list("upscalers", "Upscalers that work on pictures", array,
          [&table = context.table] { return upscalersJson(table, false); });

@@ -239,6 +239,60 @@ def another_vae_draws_and_goes():
         session.close()
 
 
+TAESD = pathlib.Path("tests/parity/networks/taesd.safetensors").resolve()
+
+
+def tiny_autoencoders_draw_and_show():
+    session = Session()
+    plain, _, _ = session.draw()
+    tiny = named(TAESD, "taesd.safetensors")
+    picture, infotext, done = session.draw(vae=tiny)
+    assert picture != plain and "VAE: taesd.safetensors" in infotext and "warnings" not in done, (infotext, done)
+    assert session.draw()[0] == plain
+
+    def previews(params, **companions):
+        session.runs += 1
+        events = session.engine.generate(f"p{session.runs}", {"path": str(STARTER), "name": "starter", **companions},
+                                         {**PARAMS, "steps": 60, "width": 128, "height": 128, **params})
+        return [header for header, _ in events if header["type"] == "preview"], events[-1][0]
+
+    # Whichever way they are made, previews change no picture; TAESD's are as large as it.
+    shown, done = previews({"show_progress_type": "TAESD"}, taesd=[named(TAESD, "approx/taesdxl"), named(TAESD, "taesd")])
+    assert "warnings" not in done and all(header["width"] == 128 for header in shown), (shown, done)
+    shown, done = previews({"show_progress_type": "TAESD"}, taesd=[named(TAESD, "approx/taesdxl")])
+    assert len(done["warnings"]) == 1 and "no TAESD file" in done["warnings"][0] and all(header["width"] != 128 for header in shown), done
+    shown, done = previews({"show_progress_type": "Full"})
+    assert "warnings" not in done and all(header["width"] == 128 for header in shown)
+    _, error = previews({"show_progress_type": "best"})
+    assert error["type"] == "error" and error["subject"] == "show_progress_type", error
+    assert session.draw()[0] == plain
+    session.close()
+
+
+def seamless_and_tiled_pictures_leave_nothing_behind():
+    session = Session()
+    size = {"width": 192, "height": 128, "seed": 3}
+
+    def draw(**params):
+        pictures, done = session.draw_all("a red star", {**size, **params})
+        assert done["type"] == "done" and "warnings" not in done, done
+        return pictures[0]
+
+    plain, infotext = draw()
+    assert "Tiling" not in infotext and "VAE til" not in infotext
+    seen = {plain}
+    for params, says in (({"tiling": True}, "Tiling: True"), ({"tiling": True, "tiling_axis": "Across"}, "Tiling: True, Tiling axis: Across"),
+                         ({"tiling": True, "tiling_axis": "Down"}, "Tiling axis: Down"),
+                         ({"vae_tiling": "On", "vae_tile_size": 128}, "VAE tiling: On, VAE tile size: 128"),
+                         ({"tiling": True, "vae_tiling": "On", "vae_tile_size": 128}, "Tiling: True")):
+        picture, infotext = draw(**params)
+        assert picture not in seen and says in infotext, (params, infotext)
+        seen.add(picture)
+        assert draw()[0] == plain, f"{params} left something behind"
+    assert draw(tiling=False, tiling_axis="Down", vae_tiling="Off")[0] == plain
+    session.close()
+
+
 def other_checkpoints_take_over():
     """A refiner makes the last steps, and hires fix may draw with a checkpoint of its own."""
     metadata, header, body = read(STARTER)
@@ -289,4 +343,4 @@ def other_checkpoints_take_over():
 
 if __name__ == "__main__":
     run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
-         another_vae_draws_and_goes, other_checkpoints_take_over])
+         another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over])

@@ -3,6 +3,7 @@ nothing but what POST /sdapi/v1/png-info reads in the first one's file (and its 
 import base64
 import io
 import pathlib
+import shutil
 import sys
 import urllib.parse
 
@@ -127,6 +128,15 @@ def test_guidance():
     text("NGMS", plain, s_min_uncond=2.0)
 
 
+def test_coding():
+    plain = text("plain", width=192)[0]
+    both = text("seamless", plain, width=192, tiling=True)[0]
+    text("seamless across", both, width=192, tiling=True, tiling_axis="Across")
+    text("tiles", plain, width=192, vae_tiling="On", vae_tile_size=128)
+    text("tiny autoencoder", plain, width=192, sd_vae="taesd", show_progress_type="TAESD")
+    image("seamless start", image("start", width=128)[0], width=128, tiling=True, tiling_axis="Down")
+
+
 def test_hires_fix_and_refiner():
     plain = text("plain")[0]
     hires = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6}
@@ -171,6 +181,7 @@ class EveryServer(pictures.RealServer):
     def __init__(self, **options):
         super().__init__(**options)
         other_checkpoint(self.folder / "adapters" / "other.safetensors")
+        shutil.copy(ROOT / "tests/parity/networks/taesd.safetensors", self.folder / "adapters" / "taesd.safetensors")
         vector = numpy.random.default_rng(3).normal(0, 0.4, (1, 64)).astype("<f4")
         write(self.folder / "adapters" / "bent-word.safetensors", {"emb_params": ("F32", vector.shape, vector.tobytes())})
 

@@ -1,10 +1,16 @@
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/checkpoint.h"
+#include "core/diffusion/vae/taesd.h"
+#include "core/diffusion/vae/vae.h"
+#include "core/modelfile/safetensors.h"
 #include "tests/parity/networks/parity_check.h"
 #include "tests/support/check.h"
 #include "tests/support/tensor_file.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <algorithm>
 #include <string>
@@ -76,8 +82,9 @@ SG_CASE(vae)
     const auto model = loadSd1();
     const sg::test::TensorFile io(kData + "/sd1_io.safetensors");
     CHECK(model->config.latentScale == 0.5);
-    checkParity("autoencoder", *model->vae, [&] {
-        return std::max(relativeError(model->vae->moments(io.at("vae.picture")), io.at("vae.moments")),
+    auto &vae = dynamic_cast<sg::VaeImpl &>(*model->vae);
+    checkParity("autoencoder", vae, [&] {
+        return std::max(relativeError(vae.moments(io.at("vae.picture")), io.at("vae.moments")),
                         relativeError(model->vae->decode(io.at("vae.latent")), io.at("vae.decoded")));
     });
     const torch::Tensor mean = io.at("vae.moments").narrow(1, 0, 4) * 0.5;
@@ -95,6 +102,124 @@ SG_CASE(timestepsOfABatch)
         const auto row = [i](const torch::Tensor &t) { return t.narrow(0, i, 1); };
         CHECK(relativeError(row(both), model->unet->forward(row(x), row(io.at("unet.t0")), row(context))) <= 1e-5);
     }
+}
+
+// Convolutions that pad with the other side (tests/parity/make_seamless.py).
+struct Seamless {
+    const char *axis;
+    sg::nn::Wrap wrap;
+};
+constexpr Seamless kSeamless[] = {{"both", {true, true}}, {"across", {true, false}}, {"down", {false, true}}};
+
+sg::UNet linearUnet()
+{
+    const auto index = sg::readSafetensors(kData + "/linear.safetensors");
+    const auto file = sg::nn::MappedFile::open(index->path(), index->identity());
+    const std::string prefix = "model.diffusion_model.";
+    sg::UNet unet(sg::UNetConfig::detect(*index, prefix));
+    sg::nn::BindReport report;
+    sg::nn::bind(*unet, prefix, {*index, {*file}}, report);
+    return unet;
+}
+
+SG_CASE(seamlessNetworks)
+{
+    const sg::test::TensorFile io(kData + "/seamless_io.safetensors"), sd1(kData + "/sd1_io.safetensors"),
+        linear(kData + "/linear_io.safetensors"), tiny(kData + "/taesd_io.safetensors");
+    const auto model = loadSd1();
+    auto &vae = dynamic_cast<sg::VaeImpl &>(*model->vae);
+    sg::Taesd taesd = sg::loadTaesd(kData + "/taesd.safetensors", torch::kCPU, torch::kFloat32);
+    sg::UNet other = linearUnet();
+    const torch::Tensor plain = vae.decode(sd1.at("vae.latent"));
+    for (const Seamless &one : kSeamless) {
+        const sg::nn::WrapScope scope(one.wrap);
+        const auto wanted = [&](const std::string &what) { return io.at(what + "." + one.axis); };
+        for (int n = 0; n < 2; ++n) {
+            const auto unetOf = [&](sg::UNet &unet, const sg::test::TensorFile &given) {
+                const auto get = [&](const char *what) {
+                    return given.at(std::string("unet.") + what + std::to_string(n));
+                };
+                return unet->forward(get("x"), get("t"), get("context"));
+            };
+            CHECK(relativeError(unetOf(model->unet, sd1), wanted("unet.y" + std::to_string(n))) <= kTolerance);
+            CHECK(relativeError(unetOf(other, linear), wanted("linear.y" + std::to_string(n))) <= kTolerance);
+        }
+        CHECK(relativeError(vae.decode(sd1.at("vae.latent")), wanted("vae.decoded")) <= kTolerance);
+        CHECK(relativeError(vae.moments(sd1.at("vae.picture")), wanted("vae.moments")) <= kTolerance);
+        CHECK(relativeError(taesd->decode(tiny.at("latent")), wanted("taesd.decoded")) <= kTolerance);
+        CHECK(relativeError(taesd->encode(tiny.at("picture")), wanted("taesd.encoded")) <= kTolerance);
+        CHECK(relativeError(vae.decode(sd1.at("vae.latent")), plain) > 0.01);
+    }
+    CHECK(vae.decode(sd1.at("vae.latent")).equal(plain));
+}
+
+// A picture that is rolled around is drawn rolled around, along the edges that meet and only there.
+SG_CASE(seamlessNetworksRoll)
+{
+    const sg::test::TensorFile sd1(kData + "/sd1_io.safetensors");
+    const auto model = loadSd1();
+    const torch::Tensor x = at::randn({1, 4, 8, 12}), latent = at::randn({1, 4, 6, 7});
+    const auto drawn = [&](const torch::Tensor &of) {
+        return model->unet->forward(of, torch::full({1}, 500.f), sd1.at("unet.context0").narrow(0, 0, 1));
+    };
+    for (const Seamless &one : kSeamless) {
+        const sg::nn::WrapScope scope(one.wrap);
+        for (const auto &[dimension, wraps] : {std::pair(2, one.wrap.down), std::pair(3, one.wrap.across)}) {
+            const auto rolls = [&, axis = dimension](const torch::Tensor &a, const torch::Tensor &b, std::int64_t by) {
+                return relativeError(a.roll(by, axis), b) < 1e-4;
+            };
+            CHECK(rolls(drawn(x), drawn(x.roll(4, dimension)), 4) == wraps);  // what the UNet halves twice
+            const auto decoded = [&](const torch::Tensor &of) { return model->vae->decode(of); };
+            CHECK(rolls(decoded(latent), decoded(latent.roll(1, dimension)), 4) == wraps);
+        }
+    }
+}
+
+// What is computed from shapes against what torch is asked for.
+class Counter final : public c10::MemoryReportingInfoBase {
+public:
+    void reportMemoryUsage(void *, std::int64_t size, std::size_t, std::size_t, c10::Device) override
+    {
+        m_held += size;
+        m_most = std::max(m_most, m_held);
+    }
+    bool memoryProfilingEnabled() const override { return true; }
+    std::int64_t most() const { return m_most; }
+
+private:
+    std::int64_t m_held = 0, m_most = 0;
+};
+
+double countedBytes(const std::function<void()> &work)
+{
+    const auto counter = std::make_shared<Counter>();
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
+    work();
+    return static_cast<double>(counter->most());
+}
+
+SG_CASE(memoryNeedOfCoding)
+{
+    const auto starter =
+        sg::loadCheckpoint(SG_SOURCE_DIR "/resources/starter/starter.safetensors", torch::kCPU, torch::kFloat);
+    sg::Taesd taesd = sg::loadTaesd(kData + "/taesd.safetensors", torch::kCPU, torch::kFloat32);
+    for (const auto &vae : {starter->vae, std::shared_ptr<sg::Autoencoder>(taesd.ptr())})
+        for (const auto &[height, width] : {std::pair<std::int64_t, std::int64_t>(40, 48), {64, 64}}) {
+            const torch::Tensor latent = at::randn({1, 4, height, width});
+            const torch::Tensor picture = at::randn({1, 3, 8 * height, 8 * width});
+            vae->decode(latent);  // what layers keep of their weights is not the picture's
+            vae->encode(picture);
+            const double decoding = countedBytes([&] { vae->decode(latent); }),
+                         said = static_cast<double>(vae->decodeBytes(height, width));
+            const double encoding = countedBytes([&] { vae->encode(picture); }),
+                         saidToo = static_cast<double>(vae->encodeBytes(height, width));
+            std::printf("     %s, %d x %d: decoding %.1f MB, said %.1f; encoding %.1f MB, said %.1f\n",
+                        vae == starter->vae ? "VAE" : "TAESD", static_cast<int>(width), static_cast<int>(height),
+                        decoding / 1e6, said / 1e6, encoding / 1e6, saidToo / 1e6);
+            const auto overhead = static_cast<double>(sg::kCodingOverhead);
+            CHECK(decoding <= said + overhead && said <= 1.5 * decoding);
+            CHECK(encoding <= saidToo + overhead && saidToo <= 1.5 * encoding);
+        }
 }
 
 }  // namespace

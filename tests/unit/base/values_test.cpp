@@ -1,3 +1,4 @@
+#include "core/base/available_memory.h"
 #include "core/base/base64.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
@@ -6,8 +7,10 @@
 #include "core/base/utf8.h"
 #include "core/base/version.h"
 
+#include <QTemporaryDir>
 #include <QTest>
 
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -31,6 +34,7 @@ private Q_SLOTS:
     void base64Refuses_data();
     void base64Refuses();
     void base64TakesDataUrls();
+    void memoryOfMachineAndGroups();
     void utf8_data();
     void utf8();
 };
@@ -236,6 +240,38 @@ void ValuesTest::utf8()
     const std::string back = encodeUtf8(decodeUtf8(view));
     QCOMPARE(back == view, good);
     QVERIFY(isUtf8(back));
+}
+
+void ValuesTest::memoryOfMachineAndGroups()
+{
+    const QTemporaryDir folder;
+    const std::filesystem::path root = folder.path().toStdString(), proc = root / "proc", groups = root / "groups";
+    const auto write = [](const std::filesystem::path &path, const std::string &text) {
+        std::filesystem::create_directories(path.parent_path());
+        std::ofstream(path) << text;
+    };
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(0));
+    write(proc / "meminfo", "MemTotal:       2000 kB\nMemAvailable:   1000 kB\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(1'024'000));
+    // The second version: the smallest room on the way up counts, and pages of files are no use.
+    write(proc / "self/cgroup", "0::/user/job\n");
+    write(groups / "user/job/memory.max", "max\n");
+    write(groups / "user/memory.max", "500000\n");
+    write(groups / "user/memory.current", "300000\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(200'000));
+    write(groups / "user/memory.stat", "anon 100000\nactive_file 50000\ninactive_file 40000\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(290'000));
+    write(groups / "user/job/memory.max", "100\n");
+    write(groups / "user/job/memory.current", "200\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(0));
+    // The first version, in a group that is mounted elsewhere: the root's own limit counts.
+    write(proc / "self/cgroup", "5:cpu:/a\n4:devices,memory:/gone/away\nnonsense\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(1'024'000));
+    write(groups / "memory/memory.limit_in_bytes", "700000\n");
+    write(groups / "memory/memory.usage_in_bytes", "600000\n");
+    write(groups / "memory/memory.stat", "total_inactive_file 100000\n");
+    QCOMPARE(availableMemory(proc, groups), std::uint64_t(200'000));
+    QVERIFY(availableMemory() > 0);
 }
 
 QTEST_APPLESS_MAIN(ValuesTest)

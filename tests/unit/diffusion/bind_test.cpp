@@ -3,6 +3,7 @@
 #include "core/diffusion/nn/layers.h"
 #include "core/diffusion/nn/matrix_kernels.h"
 #include "core/diffusion/pipeline/checkpoint.h"
+#include "core/diffusion/vae/vae.h"
 #include "core/modelfile/safetensors.h"
 #include "tests/support/check.h"
 
@@ -170,7 +171,7 @@ SG_CASE(namesOfSd15)
           config.unet.inputs[10].channels == 1280);
     CHECK(config.unet.normGroups == 32 && config.vae.normGroups == 32 && config.texts[0].clip.heads == 12);
     CHECK(config.latentScale == 0.18215 && config.latentFactor == 8 && config.latentToRgb.size() == 4);
-    CHECK(config.tokens == 77 && config.prediction == sg::sampling::Prediction::Eps);
+    CHECK(config.texts[0].clip.positions == 77 && config.prediction == sg::sampling::Prediction::Eps);
 }
 
 // One of the sections of family_keys.txt, whose lines stand for many tensors each (tests/parity/make_family_keys.py).

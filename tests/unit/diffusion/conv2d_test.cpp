@@ -2,6 +2,7 @@
 #include "core/diffusion/nn/layers.h"
 #include "core/diffusion/nn/matrix_kernels.h"
 #include "core/diffusion/nn/winograd.h"
+#include "core/diffusion/nn/wrap.h"
 #include "tests/support/check.h"
 
 #include <ATen/Parallel.h>
@@ -115,6 +116,59 @@ SG_CASE(layers_agree_whichever_way_they_take)
             CHECK(layer.held().equal(layer.weight));  // not a bit of it is lost
             CHECK(difference(layer.conv->forward(x), wanted) < kClose);
         }
+}
+
+// Whichever way a layer takes: beyond the edges it sees the other side, and afterwards zeros again.
+SG_CASE(edges_that_wrap)
+{
+    for (const std::vector<Sizes> *list : {&kFitting, &kOthers})
+        for (const Sizes &sizes : *list) {
+            Layer layer(sizes);
+            sg::nn::Conv2d half(sg::nn::Conv2dImpl::Shape{sizes.in, sizes.out, 3, 2});
+            half->edit([&](const auto &declared) {
+                torch::Tensor(declared[0].parameter).set_data(layer.weight.clone());
+                torch::Tensor(declared[1].parameter).set_data(layer.bias.clone());
+            });
+            const torch::Tensor x = picture(sizes),
+                                twice = at::upsample_nearest2d(x, {2 * sizes.height, 2 * sizes.width});
+            const torch::Tensor before = layer.conv->forward(x), halfBefore = half->forward(x);
+            const torch::Tensor doubledBefore = layer.conv->forwardDoubled(x, 2 * sizes.height, 2 * sizes.width);
+            for (const sg::nn::Wrap wrap : {sg::nn::Wrap{true, true}, {true, false}, {false, true}}) {
+                const auto wanted = [&](const torch::Tensor &of, std::int64_t stride) {
+                    torch::Tensor around = of.to(torch::kFloat64);
+                    around = wrap.across
+                                 ? at::cat({around.narrow(3, of.size(3) - 1, 1), around, around.narrow(3, 0, 1)}, 3)
+                                 : at::constant_pad_nd(around, {1, 1, 0, 0});
+                    around = wrap.down
+                                 ? at::cat({around.narrow(2, of.size(2) - 1, 1), around, around.narrow(2, 0, 1)}, 2)
+                                 : at::constant_pad_nd(around, {0, 0, 1, 1});
+                    return at::conv2d(around, layer.weight.to(torch::kFloat64), layer.bias.to(torch::kFloat64), stride);
+                };
+                const sg::nn::WrapScope scope(wrap);
+                const torch::Tensor once = wanted(x, 1);
+                CHECK(difference(layer.conv->forward(x), once) < kClose);
+                const torch::Tensor plus = at::randn(once.sizes()).contiguous(at::MemoryFormat::ChannelsLast);
+                CHECK(difference(layer.conv->forwardPlus(x, plus), once + plus) < kClose);
+                CHECK(difference(layer.conv->forwardDoubled(x, 2 * sizes.height, 2 * sizes.width), wanted(twice, 1)) <
+                      kClose);
+                CHECK(difference(half->forward(x), wanted(x, 2)) < kClose);
+            }
+            CHECK(layer.conv->forward(x).equal(before) && half->forward(x).equal(halfBefore));
+            CHECK(layer.conv->forwardDoubled(x, 2 * sizes.height, 2 * sizes.width).equal(doubledBefore));
+        }
+}
+
+// A packed weight is made for one size and one padding: a padded picture may have another's size.
+SG_CASE(a_wrapped_picture_of_the_size_of_another)
+{
+    Layer layer({1, 4, 32, 8, 8});
+    const torch::Tensor small = picture({1, 4, 32, 8, 8}), large = picture({1, 4, 32, 10, 10});
+    const torch::Tensor before = layer.conv->forward(large);
+    {
+        const sg::nn::WrapScope scope({true, true});
+        layer.conv->forward(small);
+    }
+    CHECK(layer.conv->forward(large).equal(before));
 }
 
 SG_CASE(layers_without_a_bias)

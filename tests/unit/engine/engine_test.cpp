@@ -64,6 +64,7 @@ SG_CASE(companions_of_the_model_are_read)
     header["model"]["loras"] = {{{"name", "a"}, {"path", "/a"}, {"hash", "0f"}}, {{"name", "b"}, {"path", "/b"}}};
     header["model"]["embeddings"] = {{{"name", "e"}, {"path", "/e"}}};
     header["model"]["vae"] = {{"name", "v.safetensors"}, {"path", "/v"}};
+    header["model"]["taesd"] = {{{"name", "t"}, {"path", "/t"}}};
     const Expected<GenerateMessage> message = parseGenerate(Frame{header, {}});
     CHECK(message.has_value());
     if (!message) return;
@@ -71,6 +72,7 @@ SG_CASE(companions_of_the_model_are_read)
           message->model.loras[1].path == "/b");
     CHECK(message->model.embeddings.size() == 1 && message->model.embeddings[0].name == "e");
     CHECK(message->model.vae && message->model.vae->name == "v.safetensors");
+    CHECK(message->model.taesd.size() == 1 && message->model.taesd[0].path == "/t");
     for (const auto &[key, value] :
          {std::pair("loras", Json(3)), std::pair("loras", Json{Json("a")}),
           std::pair("embeddings", Json{Json{{"name", "e"}}}), std::pair("vae", Json{{"name", 1}, {"path", "/v"}}),
@@ -81,6 +83,34 @@ SG_CASE(companions_of_the_model_are_read)
         CHECK(!refused && refused.error().code == ErrorCode::InvalidArgument);
         CHECK(!refused && refused.error().subject.starts_with(std::string("model.") + key));
     }
+}
+
+// Two requests draw the same latents when they differ only in how those are decoded.
+SG_CASE(what_is_drawn_is_one_text)
+{
+    Json header = generateHeader();
+    header["params"]["subseed"] = 7;
+    const auto drawing = [](const Json &of) { return parseGenerate(Frame{of, {}})->request.drawing; };
+    const std::string plain = drawing(header);
+    CHECK(!plain.empty() && drawing(header) == plain);
+    Json other = header;
+    other["params"]["vae_tiling"] = "On";
+    other["params"]["vae_tile_size"] = 128;
+    other["params"]["sd_vae"] = "v";
+    other["params"]["show_progress_type"] = "Full";
+    other["model"]["vae"] = {{"name", "v"}, {"path", "/v"}};
+    other["model"]["taesd"] = {{{"name", "t"}, {"path", "/t"}}};
+    other["previews"] = false;
+    CHECK(drawing(other) == plain);
+    for (const auto &[key, value] :
+         {std::pair("seed", Json(6)), {"prompt", "a moon"}, {"tiling", true}, {"steps", 4}, {"subseed", 8}}) {
+        Json changed = header;
+        changed["params"][key] = value;
+        CHECK(drawing(changed) != plain);
+    }
+    Json elsewhere = header;
+    elsewhere["model"]["path"] = "/other";
+    CHECK(drawing(elsewhere) != plain);
 }
 
 SG_CASE(seeds_count_as_in_a1111)

@@ -103,6 +103,12 @@ void otherRows()
         "upscaler", "unknown");
     row("compact upscaler", indexOf({{"body.0.weight", {64, 3, 3, 3}}, {"body.1.weight", {64}}}), "upscaler",
         "unknown");
+    row("TAESD of diffusers",
+        indexOf({{"decoder.layers.0.weight", {64, 4, 3, 3}}, {"decoder.layers.2.conv.0.weight", {64, 64, 3, 3}}}),
+        "taesd", "unknown");
+    row("TAESD encoder of diffusers",
+        indexOf({{"encoder.layers.0.weight", {64, 3, 3, 3}}, {"encoder.layers.1.conv.0.weight", {64, 64, 3, 3}}}),
+        "taesd", "unknown");
     row("TAESD decoder", indexOf({{"1.weight", {64, 4, 3, 3}}, {"3.conv.0.weight", {64, 64, 3, 3}}}), "taesd",
         "unknown");
     row("text encoder", indexOf({{"text_model.encoder.layers.0.mlp.fc1.weight", {3072, 768}}}), "textEncoder",

@@ -57,6 +57,28 @@ private Q_SLOTS:
         QVERIFY(!some.contains("vae"));
     }
 
+    void tinyAutoencoders()
+    {
+        std::vector<ModelRecord> models = library();
+        models.push_back(record("taesd", "approx/taesdxl_decoder"));
+        models.push_back(record("taesd", "taesd", std::string(64, 'd')));
+        models.push_back(record("taesd", "torn"));
+        models.back().status = "unusable";
+        CompanionQuery query{{"x"}, "None"};
+        QVERIFY(modelCompanions(models, models.front(), query) == Json::object());
+        query.taesd = true;
+        QCOMPARE(files(modelCompanions(models, models.front(), query), "taesd"),
+                 (QStringList{QStringLiteral("approx/taesdxl_decoder=/models/approx/taesdxl_decoder.safetensors"),
+                              QStringLiteral("taesd=/models/taesd.safetensors")}));
+        // One may be the VAE, but a VAE of the name comes first.
+        query = {{"x"}, "taesd"};
+        QVERIFY(modelCompanions(models, models.front(), query).at("vae").at("path") ==
+                Json("/models/taesd.safetensors"));
+        models.push_back(record("sdVae", "elsewhere/taesd"));
+        QVERIFY(modelCompanions(models, models.front(), query).at("vae").at("path") ==
+                Json("/models/elsewhere/taesd.safetensors"));
+    }
+
     void aLoraHasThreeNames()
     {
         const QString path = QStringLiteral("=/models/styles/wash.safetensors");

@@ -1,3 +1,4 @@
+#include "core/params/coding_rows.h"
 #include "core/params/generation_request.h"
 #include "core/params/param_table.h"
 #include "core/params/param_values.h"
@@ -53,6 +54,7 @@ private Q_SLOTS:
     void fieldsOfA1111NeedNoNote();
     void stylesAreNames();
     void optionsComeInOverrideSettings();
+    void seamlessEdgesAndTiles();
     void samplerFields();
     void bodyMustBeAnObject();
     void pixelsOfATaskAreLimited();
@@ -513,6 +515,31 @@ void ParamsTest::hiresNamesAreThoseOfTheFirstPass()
         QVERIFY2(lenient && lenient->notes.size() == 1, key);
         QVERIFY2(parseField(key, 5).error().subject == key, key);
     }
+}
+
+void ParamsTest::seamlessEdgesAndTiles()
+{
+    const auto coding = [](const Json &body) {
+        return GenerationRequest::from(parseParams(body, table())->values).coding;
+    };
+    const CodingSettings plain = coding(Json::object());
+    QVERIFY(!plain.wrapsAcross && !plain.wrapsDown && plain.tiling == "Auto" && plain.tileSize == 512);
+    QVERIFY(!coding({{"tiling_axis", "Down"}}).wrapsDown);  // means nothing alone
+    for (const auto &[axis, across, down] :
+         {std::tuple("Both", true, true), {"Across", true, false}, {"Down", false, true}}) {
+        const CodingSettings made = coding({{"tiling", true}, {"tiling_axis", axis}});
+        QVERIFY2(made.wrapsAcross == across && made.wrapsDown == down, axis);
+    }
+    const CodingSettings set =
+        coding({{"override_settings",
+                 {{"tiling", true}, {"vae_tiling", "On"}, {"vae_tile_size", 256}, {"show_progress_type", "TAESD"}}}});
+    QVERIFY(set.wrapsAcross && set.tiling == "On" && set.tileSize == 256 && set.previews == kPreviewTiny);
+    for (const auto &[key, value] :
+         {std::pair("tiling", Json(2)), {"tiling_axis", "X"}, {"vae_tile_size", 100}, {"vae_tile_size", 64}})
+        QCOMPARE(parseField(key, value).error().subject, std::string(key));
+    for (const ParamSpec &spec : table().specs())
+        QCOMPARE(isDecodingRow(spec.key),
+                 spec.key == "sd_vae" || spec.key.starts_with("vae_") || spec.key == "show_progress_type");
 }
 
 QTEST_APPLESS_MAIN(ParamsTest)

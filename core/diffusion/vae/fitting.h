@@ -1,0 +1,65 @@
+#pragma once
+
+#include "core/diffusion/vae/autoencoder.h"
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+/// Coding pictures in the memory there is: whole, or in overlapping tiles that are blended.
+namespace sg::coding {
+
+enum class Tiling {
+    Auto,  ///< when the whole would not fit, or has just not fitted
+    On,    ///< whatever is larger than one tile
+    Off,
+};
+
+/// Of a running task. Units  tileSide: latent pixels.
+struct Options {
+    Tiling tiling = Tiling::Auto;
+    std::int64_t tileSide = 64;                ///< the largest
+    std::function<std::uint64_t()> room = {};  ///< bytes that may be used; otherwise what the device has free
+    /// Told, in English, when tiles were used unasked.
+    std::function<void(const std::string &why, std::int64_t side)> tiled = {};
+    std::stop_token stop = {};  ///< asked before each tile
+};
+
+/// The task's options, until the scope ends (docs/decisions/scopes-of-a-task.md). Without one: Options{}.
+/// Thread  the one that computes.
+class Scope {
+public:
+    explicit Scope(Options options);
+    ~Scope();
+    Scope(const Scope &) = delete;
+    Scope &operator=(const Scope &) = delete;
+
+private:
+    Options m_options;
+    const Options *m_before;
+};
+
+/// Those of the innermost scope.
+const Options &currentOptions();
+
+/// Shapes  as Autoencoder, a batch of one. Tiles are made smaller twice when memory runs out all the same.
+/// Errors  throws Failure OutOfMemory when that was not enough, with the numbers; Cancelled.
+torch::Tensor decode(Autoencoder &vae, const torch::Tensor &latent);
+torch::Tensor encode(Autoencoder &vae, const torch::Tensor &picture);
+
+/// In tiles of `side` latent pixels, or less; they overlap by a quarter, in which each gives way to the next evenly.
+/// Where convolutions wrap, tiles see the opposite edge.
+torch::Tensor decodeTiled(Autoencoder &vae, const torch::Tensor &latent, std::int64_t side,
+                          const std::stop_token &stop = {});
+torch::Tensor encodeTiled(Autoencoder &vae, const torch::Tensor &picture, std::int64_t side,
+                          const std::stop_token &stop = {});
+
+/// The side of the tiles that take at most `room` bytes; 0: all in one. Never less than kSmallestTile.
+/// `bytes`: what coding so many rows and columns takes. Units  latent pixels.
+inline constexpr std::int64_t kSmallestTile = 16;
+std::int64_t tileSideFor(const std::function<std::uint64_t(std::int64_t, std::int64_t)> &bytes, std::int64_t height,
+                         std::int64_t width, std::uint64_t room);
+
+}  // namespace sg::coding

@@ -1,0 +1,69 @@
+#include "core/params/coding_rows.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace sg {
+namespace {
+
+ParamSpec row(ParamType type, const char *key, const char *label, const char *help, ParamValue value,
+              const char *infotext)
+{
+    ParamSpec spec;
+    spec.group = ParamGroup::Sampling;
+    spec.type = type;
+    spec.key = key;
+    spec.label = label;
+    spec.help = help;
+    spec.defaultValue = spec.formValue = std::move(value);
+    spec.infotextKey = infotext;
+    spec.option = true;
+    return spec;
+}
+
+ParamSpec choice(const char *key, const char *label, const char *help, const char *infotext,
+                 std::vector<std::string> names)
+{
+    ParamSpec spec = row(ParamType::Choice, key, label, help, names.front(), infotext);
+    spec.maximum = 255;
+    spec.choices = std::move(names);
+    return spec;
+}
+
+}  // namespace
+
+std::vector<ParamSpec> codingRows()
+{
+    std::vector<ParamSpec> rows{
+        row(ParamType::Flag, "tiling", "Seamless",
+            "The picture goes on at its opposite edge, so that copies of it fit together.", false, "Tiling"),
+        choice("tiling_axis", "Seamless edges", "Which edges fit together: all, left and right, or top and bottom.",
+               "Tiling axis", {"Both", "Across", "Down"}),
+        choice("vae_tiling", "VAE in tiles",
+               "Decodes the picture in overlapping tiles: when the whole would not fit into memory, always, or never.",
+               "VAE tiling", {"Auto", "On", "Off"}),
+        row(ParamType::Integer, "vae_tile_size", "VAE tile", "The largest side of such a tile.", std::int64_t{512},
+            "VAE tile size"),
+        choice(
+            "show_progress_type", "Previews",
+            "Approx cheap guesses the colours, TAESD needs its file in the model folders, Full decodes with the VAE.",
+            "", {kPreviewCheap, kPreviewTiny, kPreviewFull}),
+    };
+    rows[1].onlyWith = {"tiling"};
+    ParamSpec &size = rows[3];
+    size.minimum = 128;
+    size.maximum = 4096;
+    size.multipleOf = 64;
+    size.step = 64;
+    size.unit = "px";
+    return rows;
+}
+
+bool isDecodingRow(std::string_view key)
+{
+    constexpr std::array<std::string_view, 4> kRows{"sd_vae", "vae_tiling", "vae_tile_size", "show_progress_type"};
+    return std::find(kRows.begin(), kRows.end(), key) != kRows.end();
+}
+
+}  // namespace sg
