@@ -7,8 +7,8 @@
 namespace sg {
 namespace {
 
-ParamSpec row(ParamType type, const char *key, const char *label, const char *help, ParamValue value,
-              const char *infotext)
+ParamSpec codingRow(ParamType type, const char *key, const char *label, const char *help, ParamValue value,
+                    const char *infotext)
 {
     ParamSpec spec;
     spec.group = ParamGroup::Sampling;
@@ -22,10 +22,10 @@ ParamSpec row(ParamType type, const char *key, const char *label, const char *he
     return spec;
 }
 
-ParamSpec choice(const char *key, const char *label, const char *help, const char *infotext,
-                 std::vector<std::string> names)
+ParamSpec codingChoice(const char *key, const char *label, const char *help, const char *infotext,
+                       std::vector<std::string> names)
 {
-    ParamSpec spec = row(ParamType::Choice, key, label, help, names.front(), infotext);
+    ParamSpec spec = codingRow(ParamType::Choice, key, label, help, names.front(), infotext);
     spec.maximum = 255;
     spec.choices = std::move(names);
     return spec;
@@ -36,16 +36,18 @@ ParamSpec choice(const char *key, const char *label, const char *help, const cha
 std::vector<ParamSpec> codingRows()
 {
     std::vector<ParamSpec> rows{
-        row(ParamType::Flag, "tiling", "Seamless",
-            "The picture goes on at its opposite edge, so that copies of it fit together.", false, "Tiling"),
-        choice("tiling_axis", "Seamless edges", "Which edges fit together: all, left and right, or top and bottom.",
-               "Tiling axis", {"Both", "Across", "Down"}),
-        choice("vae_tiling", "VAE in tiles",
-               "Decodes the picture in overlapping tiles: when the whole would not fit into memory, always, or never.",
-               "VAE tiling", {"Auto", "On", "Off"}),
-        row(ParamType::Integer, "vae_tile_size", "VAE tile", "The largest side of such a tile.", std::int64_t{512},
-            "VAE tile size"),
-        choice(
+        codingRow(ParamType::Flag, "tiling", "Seamless",
+                  "The picture goes on at its opposite edge, so that copies of it fit together.", false, "Tiling"),
+        codingChoice("tiling_axis", "Seamless edges",
+                     "Which edges fit together: all, left and right, or top and bottom.", "Tiling axis",
+                     {"Both", "Across", "Down"}),
+        codingChoice(
+            "vae_tiling", "VAE in tiles",
+            "Decodes the picture in overlapping tiles: when the whole would not fit into memory, always, or never.",
+            "VAE tiling", {"Auto", "On", "Off"}),
+        codingRow(ParamType::Integer, "vae_tile_size", "VAE tile", "The largest side of such a tile.",
+                  std::int64_t{512}, "VAE tile size"),
+        codingChoice(
             "show_progress_type", "Previews",
             "Approx cheap guesses the colours, TAESD needs its file in the model folders, Full decodes with the VAE.",
             "", {kPreviewCheap, kPreviewTiny, kPreviewFull}),
