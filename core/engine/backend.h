@@ -3,6 +3,7 @@
 #include "core/base/expected.h"
 #include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/pipeline/memory_plan.h"
+#include "core/modelfile/model_choices.h"
 #include "core/params/generation_request.h"
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace sg::engine {
 struct NamedFile {
     std::string name;
     std::string path;
-    std::string hash;  ///< may be empty
+    std::string hash;           ///< may be empty
+    ModelChoices choices = {};  ///< of a checkpoint
 };
 
 /// The checkpoint that a request names: the path is what counts, name and hash go into the infotext.
@@ -26,6 +28,7 @@ struct ModelRef {
     std::string path;
     std::string name;
     std::string hash;
+    ModelChoices choices = {};
     std::vector<NamedFile> loras = {}, embeddings = {};
     std::optional<NamedFile> vae = {};
     std::vector<NamedFile> taesd = {};                  ///< tiny autoencoders for previews

@@ -158,7 +158,19 @@ std::string drawingOf(const GenerateMessage &message, const Json &model, const s
     return dumpJson({params, files, prompts, std::hash<std::string>{}(pictures)});
 }
 
-// {name, path, hash} of a model's companion.
+// What the user chose of a checkpoint.
+Expected<ModelChoices> parseChoices(const Json &json, const std::string &subject)
+{
+    const auto it = json.find("choices");
+    if (it == json.end() || it->is_null()) return ModelChoices{};
+    Expected<ModelChoices> choices = parseModelChoices(*it);
+    if (choices) return choices;
+    Error error = choices.error();
+    error.subject = subject + ".choices" + (error.subject == "choices" ? "" : "." + error.subject);
+    return Unexpected{std::move(error)};
+}
+
+// {name, path, hash, choices} of a model's companion.
 Expected<NamedFile> parseFile(const Json &json, const std::string &subject)
 {
     if (!json.is_object()) return fail(ErrorCode::InvalidArgument, subject + " must be an object", subject);
@@ -167,7 +179,9 @@ Expected<NamedFile> parseFile(const Json &json, const std::string &subject)
     Expected<std::string> hash = textField(json, "hash", subject + ".hash", false);
     for (const auto *text : {&name, &path, &hash})
         if (!*text) return Unexpected{text->error()};
-    return NamedFile{std::move(*name), std::move(*path), std::move(*hash)};
+    Expected<ModelChoices> choices = parseChoices(json, subject);
+    if (!choices) return Unexpected{choices.error()};
+    return NamedFile{std::move(*name), std::move(*path), std::move(*hash), std::move(*choices)};
 }
 
 Expected<std::vector<NamedFile>> parseFiles(const Json &model, const char *key)
@@ -235,6 +249,9 @@ Expected<ModelRef> parseModel(const Json &header)
         }
     }
     if (model.path.empty()) return fail(ErrorCode::InvalidArgument, "model.path must not be empty", "model.path");
+    Expected<ModelChoices> choices = parseChoices(*it, "model");
+    if (!choices) return Unexpected{choices.error()};
+    model.choices = std::move(*choices);
     if (Expected<void> companions = parseCompanions(*it, model); !companions) return Unexpected{companions.error()};
     return model;
 }

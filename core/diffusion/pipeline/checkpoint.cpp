@@ -5,6 +5,7 @@
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
+#include "core/modelfile/sidecar.h"
 
 #include <algorithm>
 #include <cstring>
@@ -46,6 +47,12 @@ void askPrediction(Checkpoint &checkpoint)
     const std::string kind(moved < kLimit ? "v" : "epsilon");
     checkpoint.config.reasons.push_back(kind + " prediction: the network moved a grey picture by " +
                                         std::to_string(moved));
+}
+
+std::optional<FileIdentity> sidecarIdentity(const std::filesystem::path &checkpoint)
+{
+    const Expected<FileIdentity> identity = fileIdentity(sidecarPath(checkpoint));
+    return identity ? std::optional(*identity) : std::nullopt;
 }
 
 // The files in their order, and from then on a sign whenever the disk has been waited for.
@@ -106,12 +113,26 @@ void Checkpoint::requireUnchanged() const
                                     {}}};
 }
 
-std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
-                                           torch::ScalarType dtype, std::stop_token stop, const LoadWatch &watch)
+bool Checkpoint::madeWith(const std::filesystem::path &path, const ModelChoices &chosen) const
 {
-    const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
+    return choices == chosen && sidecar == sidecarIdentity(path);
+}
+
+std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
+                                           torch::ScalarType dtype, std::stop_token stop, const LoadWatch &watch,
+                                           const ModelChoices &choices)
+{
+    const TensorIndex stored = orThrow(readModelFile(path));
+    const bool hasEma = stored.hasPrefix("model_ema.");
+    const TensorIndex index = canonicalNames(stored, {.preferEma = choices.ema});
     auto made = std::make_shared<Checkpoint>();
-    made->config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}));
+    made->choices = choices;
+    // Before it is read: what changes meanwhile is read again by the next task.
+    made->sidecar = sidecarIdentity(path);
+    made->config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}), choices);
+    if (choices.ema)
+        made->config.reasons.emplace_back(hasEma ? "EMA weights: chosen by the user"
+                                                 : "EMA weights were chosen, the file has none: the others are used");
     nn::WeightSource source{index, {}, device, dtype, stop};
     for (const SourceFile &one : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));

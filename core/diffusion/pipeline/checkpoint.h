@@ -7,10 +7,13 @@
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/diffusion/vae/autoencoder.h"
+#include "core/modelfile/file_identity.h"
+#include "core/modelfile/model_choices.h"
 
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -31,6 +34,8 @@ struct Checkpoint {
     std::size_t mapped = 0;       ///< … what of it are pages of the mapped files
     std::int64_t rowsAtOnce = 0;  ///< most rows of a batch that predict() computes together; 0: all
     std::vector<std::string> warnings;
+    ModelChoices choices;                                         ///< that it was loaded with
+    std::optional<FileIdentity> sidecar;                          ///< of the `.yaml` that was read
     std::vector<std::shared_ptr<const nn::MappedFile>> files;     ///< held while weights lie in them; otherwise empty
     std::vector<std::shared_ptr<const nn::MappedFile>> vaeFiles;  ///< the same, of an autoencoder of its own
 
@@ -40,6 +45,8 @@ struct Checkpoint {
     sampling::DiscreteSchedule levels() const;
     /// Errors  throws Failure ModelChanged when weights lie in a file that was changed since. Ask before each task.
     void requireUnchanged() const;
+    /// Whether loading would read the same beside the model's own file: its `.yaml`, and what the user chose.
+    bool madeWith(const std::filesystem::path &path, const ModelChoices &chosen) const;
 };
 
 /// Reads a checkpoint, in any container that readModelFile() knows. On the CPU give float32: it computes in nothing
@@ -47,6 +54,6 @@ struct Checkpoint {
 /// Errors  throws Failure: NotFound, UnusableFile (which rule, which key), ModelChanged, Cancelled.
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
                                            torch::ScalarType dtype, std::stop_token stop = {},
-                                           const LoadWatch &watch = {});
+                                           const LoadWatch &watch = {}, const ModelChoices &choices = {});
 
 }  // namespace sg

@@ -31,12 +31,31 @@ std::optional<Told> saysV(const TensorIndex &index)
     return std::nullopt;
 }
 
-void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const ModelFamily &family,
-                      CheckpointConfig &config)
+constexpr const char *kChosen = "chosen by the user";
+
+void chooseZeroSnr(const TensorIndex &index, const ModelChoices &choices, CheckpointConfig &config)
+{
+    std::string zero;
+    if (choices.zeroTerminalSnr)
+        zero = kChosen;
+    else if (index.contains("ztsnr"))
+        zero = "key ztsnr";
+    else if (index.meta("ss_zero_terminal_snr") == "True")
+        zero = "metadata ss_zero_terminal_snr";
+    config.zeroTerminalSnr = choices.zeroTerminalSnr.value_or(!zero.empty());
+    if (!zero.empty())
+        config.reasons.push_back((config.zeroTerminalSnr ? "zero terminal SNR: " : "no zero terminal SNR: ") + zero);
+}
+
+void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const ModelChoices &choices,
+                      const ModelFamily &family, CheckpointConfig &config)
 {
     config.prediction = family.prediction;
     std::string why = "as its family";
-    if (const std::optional<Told> told = saysV(index)) {
+    if (choices.predictsV) {
+        config.prediction = *choices.predictsV ? sampling::Prediction::V : sampling::Prediction::Eps;
+        why = kChosen;
+    } else if (const std::optional<Told> told = saysV(index)) {
         config.prediction = told->yes ? sampling::Prediction::V : sampling::Prediction::Eps;
         why = told->why;
     } else if (sidecar.predictsV) {
@@ -47,13 +66,15 @@ void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const Mo
     }
     const std::string kind(config.prediction == sampling::Prediction::V ? "v" : "epsilon");
     if (!config.predictionUnsure) config.reasons.push_back(kind + " prediction: " + why);
-    std::string zero;
-    if (index.contains("ztsnr"))
-        zero = "key ztsnr";
-    else if (index.meta("ss_zero_terminal_snr") == "True")
-        zero = "metadata ss_zero_terminal_snr";
-    config.zeroTerminalSnr = !zero.empty();
-    if (config.zeroTerminalSnr) config.reasons.push_back("zero terminal SNR: " + zero);
+}
+
+void checkFamily(const TensorIndex &index, const ModelChoices &choices, const ModelFamily &family,
+                 const ModelDescription &what)
+{
+    if (!choices.family.empty() && choices.family != family.name)
+        throwUnusable("was chosen to be " + std::string(choices.family) + ", but its tensors are those of " +
+                          std::string(family.title) + ": " + what.reason,
+                      index.path());
 }
 
 // Relatives with the same names that need something else to draw a picture.
@@ -190,7 +211,7 @@ LatentRgb latentToRgbOf(const TensorIndex &index, std::int64_t channels, const L
 
 }  // namespace
 
-CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sidecar &sidecar)
+CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sidecar &sidecar, const ModelChoices &choices)
 {
     const ModelDescription what = describeModel(index);
     if (what.kind != ModelKind::Checkpoint)
@@ -201,7 +222,9 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
     CheckpointConfig config;
     config.family = family.base;
     config.variant = family.name;
-    config.reasons.push_back(std::string(family.title) + ": " + what.reason);
+    checkFamily(index, choices, family, what);
+    config.reasons.push_back(std::string(family.title) + ": " +
+                             (choices.family.empty() ? std::string() : std::string(kChosen) + ", ") + what.reason);
     config.unetPrefix = "model.diffusion_model.";
     config.vaePrefix = "first_stage_model.";
     if (!index.hasPrefix(config.vaePrefix))
@@ -214,7 +237,8 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
     readTexts(index, sidecar, family, config);
     readVector(index, family, config);
     readImageInput(index, config);
-    choosePrediction(index, sidecar, family, config);
+    choosePrediction(index, sidecar, choices, family, config);
+    chooseZeroSnr(index, choices, config);
     config.emptyNegativeIsZero = family.emptyNegativeIsZero;
     config.fileAlphas = family.fileAlphas;
     config.latentScale = config.vae.latentScale;

@@ -5,6 +5,7 @@
 #include "core/diffusion/sampling/prediction.h"
 #include "core/diffusion/unet/unet_config.h"
 #include "core/diffusion/vae/vae_config.h"
+#include "core/modelfile/model_choices.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/sidecar.h"
 #include "core/modelfile/tensor_index.h"
@@ -58,9 +59,11 @@ struct CheckpointConfig {
     LatentRgb latentToRgb;
     std::vector<std::string> reasons;  ///< English: what each of the choices above rests on
 
-    /// What the file says counts before what the sidecar says, and that before the table of families.
-    /// Errors  throws Failure UnusableFile, also for families that are recognised and not supported.
-    static CheckpointConfig detect(const TensorIndex &index, const Sidecar &sidecar = {});
+    /// What the user chose counts before what the file says, that before what the sidecar says, and that before the
+    /// table of families. Errors  throws Failure UnusableFile, also for families that are recognised and not supported,
+    /// and for a choice that the tensors contradict.
+    static CheckpointConfig detect(const TensorIndex &index, const Sidecar &sidecar = {},
+                                   const ModelChoices &choices = {});
 };
 
 }  // namespace sg

@@ -55,18 +55,20 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
     const FileIdentity identity = orThrow(fileIdentity(path));
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
                                    [&](const auto &resident) { return resident->path == path; });
-    if (held != m_residents.end() && (*held)->identity == identity) {
+    const ModelChoices &choices = m_choices[path];
+    if (held != m_residents.end() && (*held)->identity == identity && (*held)->checkpoint->madeWith(path, choices)) {
         m_residents.splice(m_residents.begin(), m_residents, held);
         m_residents.front()->lastUse = ++m_uses;
         return m_residents.front();
     }
     if (held != m_residents.end()) {
-        logWarning("engine", "the model's file has changed and is loaded again: " + path);
+        logWarning("engine",
+                   "the model's file, its .yaml or what is chosen for it has changed, it is loaded again: " + path);
         unload(path);
     }
     makeRoom(described(path, identity).weights);
     const Clock::time_point start = Clock::now();
-    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch);
+    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices);
     auto made = std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}});
     made->loadSeconds = secondsSince(start);
     made->lastUse = ++m_uses;

@@ -49,6 +49,8 @@ public:
     /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
     /// it was unloaded, and nothing of it is evicted. Errors  throws Failure as loadCheckpoint, and what torch throws.
     std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
+    /// What the user chose for a model; get() loads it again when that is not what it was loaded with.
+    void choose(const std::string &path, const ModelChoices &choices) { m_choices[path] = choices; }
     void unload(const std::optional<std::string> &path);
     /// What the header says of a checkpoint and what of it is held. Errors  throws Failure as readModelFile.
     PlannedModel describe(const std::string &path);
@@ -83,6 +85,7 @@ private:
     torch::Device m_device;
     torch::ScalarType m_dtype;
     std::atomic<std::uint64_t> m_budget;
+    std::map<std::string, ModelChoices> m_choices;
     std::list<std::shared_ptr<Resident>> m_residents;  // most recently used first
     std::map<std::string, Description> m_descriptions;
     std::set<std::string> m_kept;

@@ -182,6 +182,7 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &
 {
     m_store.keep(model.keep);
     Expected<LoadReport> report = guarded([&] {
+        m_store.choose(model.path, model.choices);
         const std::shared_ptr<ModelStore::Resident> resident = m_store.get(model.path, stop, watch);
         const Checkpoint &checkpoint = *resident->checkpoint;
         return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings,
@@ -216,6 +217,9 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     const MemoryPlan plan = planOf(model, request);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
 
+    m_store.choose(model.path, model.choices);
+    for (const auto *other : {&model.hires, &model.refiner})
+        if (*other) m_store.choose((*other)->path, (*other)->choices);
     UsedModel base(m_store, model.path, model, sink, stop);
     base.companions.begin();
     std::optional<UsedModel> hires, refiner;
