@@ -1,10 +1,10 @@
 #include "core/models/file_walk.h"
 
 #include "core/base/utf8.h"
+#include "core/modelfile/embedding_picture.h"
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -21,10 +21,11 @@ constexpr std::array<std::string_view, 6> kExtensions{".safetensors", ".sft", ".
 
 bool mayBeModel(const std::filesystem::path &path)
 {
-    std::string extension = path.extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+    const std::string extension = lowerAscii(path.extension().string());
+    if (extension != ".png") return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+    // Of pictures, whose folders may be large, only the chunks before the pixels are looked at; a preview that shows
+    // an embedding's own picture is not the embedding.
+    return lowerAscii(path.stem().extension().string()) != ".preview" && carriesEmbedding(path);
 }
 
 /// Names end up in JSON; a name that is not UTF-8 could never be asked for.

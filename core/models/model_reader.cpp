@@ -1,5 +1,6 @@
 #include "core/models/model_reader.h"
 
+#include "core/modelfile/embedding_picture.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
@@ -53,6 +54,14 @@ std::string hashOrNothing(std::string_view text)
     return hash ? std::string(text) : std::string();
 }
 
+/// An embedding that is carried by a picture, as if it were a file of its own.
+Expected<TensorIndex> pictureIndex(const std::string &path)
+{
+    const Expected<std::vector<CarriedVectors>> vectors = readEmbeddingPicture(std::filesystem::path(path));
+    if (!vectors) return Unexpected{vectors.error()};
+    return embeddingIndex(path, *vectors);
+}
+
 /// How many vectors an embedding stands for, and how wide they are.
 void readVectors(const TensorIndex &index, ModelRecord &record)
 {
@@ -90,7 +99,7 @@ ModelRecord readModelRecord(const std::string &path)
 {
     ModelRecord record;
     record.path = path;
-    const Expected<TensorIndex> index = readModelFile(path);
+    const Expected<TensorIndex> index = carriesEmbedding(path) ? pictureIndex(path) : readModelFile(path);
     if (!index) return unusable(std::move(record), index.error().message);
     const ModelDescription description = describe(canonicalNames(*index));
     record.type = typeName(description.kind);

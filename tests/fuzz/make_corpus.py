@@ -3,11 +3,13 @@
 
     python3 tests/fuzz/make_corpus.py
 """
+import base64
 import json
 import pathlib
 import struct
 import sys
 import zipfile
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "unit/modelfile"
@@ -29,6 +31,18 @@ def generate(params, pictures=()):
     """A generate request of the engine protocol."""
     listed = [{"row": row, "bytes": len(data)} for row, data in pictures]
     return frame({"type": "generate", "id": "t", "model": {"path": "/m"}, "params": params, "pictures": listed}, b"".join(data for _, data in pictures))
+
+
+def carried(text):
+    """A PNG with this text for an embedding."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)) + chunk(b"tEXt", b"sd-ti-embedding\0" + text)
+            + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b""))
+
+
+def carried_json(json_text):
+    return carried(base64.b64encode(json_text))
 
 
 def tensor(dtype, shape, begin, end):
@@ -115,6 +129,9 @@ TARGETS = {
                                       "vae.decoder.mid_block.attentions.0.to_out.0.weight": tensor("F16", [0, 4], 0, 0)}),
                     b"\x08" + header(a=tensor("F32", [4294967296, 4294967296], 0, 8))],
     "torch_file": [path.read_bytes() for path in torch_files()] + [hostile.archive(hostile.GOOD), hostile.legacy(hostile.GOOD)],
+    "embedding_picture": [carried_json(b'{"string_to_param":{"*":{"TORCHTENSOR":[[1,2.5],[-3,4e-2]]}}}'),
+                          carried_json(b'{"clip_l":{"TORCHTENSOR":[[1]]},"clip_g":{"TORCHTENSOR":[[1,2]]}}'),
+                          carried_json(b'{"string_to_param":{"*":{"TORCHTENSOR":[0]}}}'), carried_json(b"[" * 20), carried(b"????"), PNG],
     "sidecar": [SIDECAR.encode(), b"model:\n  params:\n    parameterization: v\n", b"a: &x [1]\nb: *x", b"- " * 40 + b"x", b"{a: {b: [c, {d: e}]}}",
                 b"model: {params: {scale_factor: .inf}}", b"? [a]\n: b", b"--- a\n--- b", b"a: |\n  text\n# c\nb: 'x'", b"%YAML 9.9\n---\na"],
     "tokenizer": ["a photo of a cat, don't 2026".encode(), "\u201cquotes\u201d \ufb01ne \uff21\uff22 e\u0301 \u03a3\u039f\u03a3 \u0130".encode(),

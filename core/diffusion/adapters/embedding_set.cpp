@@ -1,7 +1,9 @@
 #include "core/diffusion/adapters/embedding_set.h"
 
 #include "core/base/error.h"
+#include "core/base/or_throw.h"
 #include "core/diffusion/adapters/adapter_file.h"
+#include "core/modelfile/embedding_picture.h"
 
 #include <algorithm>
 #include <utility>
@@ -30,8 +32,13 @@ std::string widthsText(const std::vector<std::int64_t> &widths)
 // The vectors of each text encoder [count, width]. Errors  throws Failure.
 std::vector<torch::Tensor> readVectors(const std::string &path)
 {
-    const AdapterFile file(path);
     std::vector<torch::Tensor> found;
+    if (carriesEmbedding(std::filesystem::path(path))) {
+        for (const CarriedVectors &one : orThrow(readEmbeddingPicture(std::filesystem::path(path))))
+            found.push_back(torch::tensor(one.values).view({one.count, one.width}));
+        return found;
+    }
+    const AdapterFile file(path);
     for (const std::string &key : vectorKeys(file.index())) {
         torch::Tensor vectors = file.read(key);
         if (vectors.dim() == 1) vectors = vectors.unsqueeze(0);

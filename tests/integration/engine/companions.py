@@ -1,10 +1,12 @@
 """The real serigraph-engine with LoRAs and VAEs beside the starter model: merged, switched, undone, named in the infotext."""
+import base64
 import json
 import pathlib
 import random
 import struct
 import sys
 import tempfile
+import zlib
 
 from engine_pipe import Engine, run
 
@@ -44,6 +46,16 @@ def lora(path, layers, seed=1, rank=2):
             count = shape[0] * shape[1]
             tensors[f"{name}.{part}.weight"] = ("F32", shape, struct.pack(f"<{count}f", *(source.gauss(0, .5) for _ in range(count))))
     return write(path, tensors)
+
+
+def picture_with(path, embedding):
+    """A PNG that carries an embedding."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+                     + chunk(b"tEXt", b"sd-ti-embedding\0" + base64.b64encode(json.dumps(embedding).encode()))
+                     + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b""))
+    return path
 
 
 def named(path, name=None, hash=HASH):
@@ -199,6 +211,10 @@ def embeddings_stand_for_words():
         assert f'TI hashes: "zzthing: {HASH[:12]}"' in infotext and infotext.startswith("a red zzthing\n"), infotext
         assert len(done["warnings"]) == 2 and "zzwide" in done["warnings"][0] and "zztorn" in done["warnings"][1], done
         assert session.draw("a zzpair", embeddings=files)[0] == plain
+        numbers = struct.unpack(f"<{2 * width}e", vector("red") + vector("star"))
+        carried = named(picture_with(folder / "zzshown.png", {"string_to_param": {"*": {"TORCHTENSOR": [numbers[:width], numbers[width:]]}}}))
+        picture, infotext, done = session.draw("a zzshown", embeddings=[carried])
+        assert picture == plain and f'TI hashes: "zzshown: {HASH[:12]}"' in infotext and "warnings" not in done, done
         assert session.draw("a red (zzthing:1.3)", embeddings=files)[0] == session.draw("a red (star:1.3)")[0]
         assert session.draw("a red zzthing")[0] == as_text, "the embedding stayed"
         session.close()

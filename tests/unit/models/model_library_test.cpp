@@ -174,9 +174,13 @@ void ModelLibraryTest::everyContainerIsListed()
     fs::copy_file(formats / "zip.ckpt", models() / "checkpoints/new.ckpt");
     fs::copy_file(formats / "legacy.ckpt", models() / "checkpoints/old.pt");
     fs::copy_file(source / "tests/unit/modelfile/files/embedding.pt", models() / "cat.pt");
+    // An embedding in a picture; its preview, and a picture that carries none, are no models.
+    fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.PNG");
+    fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.preview.png");
+    fs::copy_file(source / "tests/unit/picture/files/texts.png", models() / "cow.png");
     ModelLibrary library(database());
     QVERIFY(add(library, models()).has_value());
-    QCOMPARE(library.models().size(), 4u);
+    QCOMPARE(library.models().size(), 5u);
     for (const char *name : {"checkpoints/v1.5", "checkpoints/new", "checkpoints/old"}) {
         const std::optional<ModelRecord> record = library.find(name, "stableDiffusion");
         QVERIFY2(record.has_value(), name);
@@ -184,6 +188,9 @@ void ModelLibraryTest::everyContainerIsListed()
         QVERIFY(record->size > 100'000);
     }
     QCOMPARE(library.find("cat", "embedding")->family, std::string("sd1"));
+    const std::optional<ModelRecord> dog = library.find("dog", "embedding");
+    QVERIFY(dog && dog->family == "sd1" && dog->vectors == 2 && dog->vectorWidth == 768 && dog->status == "unloaded");
+    QVERIFY(!library.find("cow") && !library.find("dog.preview"));
     QVERIFY(rescan(library));
     QCOMPARE(library.lastScan().headersRead, 0);
     std::ofstream(models() / "checkpoints/v1.5/unet/config.json") << "{}";
