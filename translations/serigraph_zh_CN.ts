@@ -2,6 +2,53 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN">
 <context>
+    <name>sg::ui::ChoicesMenu</name>
+    <message>
+        <source>As the file says</source>
+        <translation>按文件内容</translation>
+    </message>
+    <message>
+        <source>Family</source>
+        <translation>系列</translation>
+    </message>
+    <message>
+        <source>SDXL refiner</source>
+        <translation>SDXL 精修模型</translation>
+    </message>
+    <message>
+        <source>Prediction</source>
+        <translation>预测类型</translation>
+    </message>
+    <message>
+        <source>Noise (epsilon)</source>
+        <translation>噪声（epsilon）</translation>
+    </message>
+    <message>
+        <source>Velocity (v)</source>
+        <translation>速度（v）</translation>
+    </message>
+    <message>
+        <source>Zero terminal SNR</source>
+        <translation>零终端信噪比</translation>
+    </message>
+    <message>
+        <source>On</source>
+        <translation>开</translation>
+    </message>
+    <message>
+        <source>Off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>EMA weights, where the file has them</source>
+        <translation>EMA 权重（若文件中有）</translation>
+    </message>
+</context>
+<context>
     <name>Errors</name>
     <message>
         <source>This value cannot be used</source>
@@ -1287,6 +1334,14 @@
 </context>
 <context>
     <name>sg::ui::ModelsPage</name>
+    <message>
+        <source>Read as</source>
+        <translation>读取为</translation>
+    </message>
+    <message>
+        <source>Where what was told from the file is wrong: its family, what it predicts, which weights</source>
+        <translation>当从文件判断的结果有误时使用：系列、预测类型、所用权重</translation>
+    </message>
     <message>
         <source>No models yet</source>
         <translation>还没有模型</translation>

@@ -12,6 +12,8 @@
 #include <QThread>
 
 #include <cstdio>
+#include <future>
+#include <utility>
 
 namespace sg::daemon {
 namespace {
@@ -28,7 +30,8 @@ void printModels(const std::vector<ModelRecord> &models, bool json)
                             {"status", model.status},
                             {"family", model.family},
                             {"sha256", model.sha256},
-                            {"reason", model.reason}});
+                            {"reason", model.reason},
+                            {"choices", choicesJson(model.choices)}});
         else
             std::printf("%-16s %-10s %9.1f MB  %s\n", model.type.c_str(), model.status.c_str(),
                         static_cast<double>(model.size) / 1e6, model.name.c_str());
@@ -57,6 +60,44 @@ void printTasks(const std::vector<TaskRecord> &tasks, bool json)
     if (json) std::printf("%s\n", dumpJson(list).c_str());
 }
 
+void addChoiceOptions(QCommandLineParser &parser)
+{
+    parser.addOption({name("choose"),
+                      name("Says of this checkpoint what the options below say, in the place of what was chosen "
+                           "before; the data folder remembers it."),
+                      name("name")});
+    parser.addOption({name("family"), name("sd1, sd2, sdxl or sdxl-refiner: refused where the tensors say otherwise."),
+                      name("family"), name("automatic")});
+    parser.addOption({name("prediction"), name("epsilon or v."), name("kind"), name("automatic")});
+    parser.addOption({name("zero-terminal-snr"), name("on or off."), name("switch"), name("automatic")});
+    parser.addOption(
+        {name("ema"), name("on: the UNet's weights are the file's EMA weights."), name("switch"), name("automatic")});
+}
+
+Expected<ModelChoices> choicesOf(const QCommandLineParser &parser)
+{
+    const auto flag = [](const std::string &text) {
+        return text == "on" ? Json(true) : text == "off" ? Json(false) : Json(text);
+    };
+    const auto value = [&](const char *option) { return parser.value(name(option)).toStdString(); };
+    return parseModelChoices({{"family", value("family")},
+                              {"prediction", value("prediction")},
+                              {"zeroTerminalSnr", flag(value("zero-terminal-snr"))},
+                              {"ema", flag(value("ema"))}});
+}
+
+Expected<void> choose(const QCommandLineParser &parser, ModelLibrary &library)
+{
+    const Expected<ModelChoices> choices = choicesOf(parser);
+    if (!choices) return Unexpected{choices.error()};
+    std::promise<Expected<ModelRecord>> chosen;
+    library.choose(parser.value(name("choose")).toStdString(), *choices, nullptr,
+                   [&](Expected<ModelRecord> model) { chosen.set_value(std::move(model)); });
+    const Expected<ModelRecord> model = chosen.get_future().get();
+    if (!model) return Unexpected{model.error()};
+    return {};
+}
+
 }  // namespace
 
 int listModels(const QStringList &words)
@@ -64,6 +105,7 @@ int listModels(const QStringList &words)
     QCommandLineParser parser;
     parser.setApplicationDescription(name("Lists the models of the given folders, and of a data folder's."));
     addDataOptions(parser);
+    addChoiceOptions(parser);
     parser.addOption({name("json"), name("One JSON array.")});
     if (Expected<void> parsed = parseWords(parser, words); !parsed) return complain(parsed.error(), kExitUsage);
     const Expected<ServicesConfig> config = dataConfig(parser);
@@ -79,6 +121,8 @@ int listModels(const QStringList &words)
         library.addPath(path, false, nullptr, [](Expected<void>) {});
     while (library.scanning())
         QThread::msleep(20);
+    if (parser.isSet(name("choose")))
+        if (Expected<void> chosen = choose(parser, library); !chosen) return complain(chosen.error(), kExitUsage);
     printModels(library.models(), parser.isSet(name("json")));
     return kExitOk;
 }

@@ -43,6 +43,7 @@ Json modelJson(const ModelRecord &model)
 {
     Json json{{"path", model.path}, {"name", model.name}};
     if (!model.sha256.empty()) json["hash"] = model.sha256;
+    if (model.choices.any()) json["choices"] = choicesJson(model.choices);
     return json;
 }
 

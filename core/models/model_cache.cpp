@@ -75,6 +75,39 @@ Expected<void> ModelCache::load()
         model.record.modifiedMs = model.identity.modified / 1'000'000;
         m_models.insert_or_assign(model.record.path, std::move(model));
     }
+    return loadChoices();
+}
+
+Expected<void> ModelCache::loadChoices()
+{
+    Expected<QSqlQuery> query = m_database->run("SELECT path, choices FROM model_choices");
+    if (!query) return Unexpected{query.error()};
+    while (query->next()) {
+        const Expected<Json> json = parseJson(query->value(1).toString().toStdString());
+        if (!json) continue;
+        // A later version's choice that is not known here is none.
+        if (Expected<ModelChoices> choices = parseModelChoices(*json))
+            m_choices.insert_or_assign(query->value(0).toString().toStdString(), std::move(*choices));
+    }
+    return {};
+}
+
+ModelChoices ModelCache::choices(const std::string &path) const
+{
+    const auto it = m_choices.find(path);
+    return it == m_choices.end() ? ModelChoices{} : it->second;
+}
+
+Expected<void> ModelCache::storeChoices(const std::string &path, const ModelChoices &choices)
+{
+    if (m_database) {
+        const Expected<int> stored =
+            choices.any() ? m_database->change("INSERT OR REPLACE INTO model_choices (path, choices) VALUES (?, ?)",
+                                               {text(path), text(dumpJson(choicesJson(choices)))})
+                          : m_database->change("DELETE FROM model_choices WHERE path = ?", {text(path)});
+        if (!stored) return Unexpected{stored.error()};
+    }
+    m_choices.insert_or_assign(path, choices);
     return {};
 }
 

@@ -34,13 +34,20 @@ public:
     /// SHA-256 by path, in one commit.
     Expected<void> storeHashes(const std::unordered_map<std::string, std::string> &hashes);
 
+    /// What the user says of the file at a path; nothing chosen for most.
+    ModelChoices choices(const std::string &path) const;
+    Expected<void> storeChoices(const std::string &path, const ModelChoices &choices);
+
     Expected<std::vector<std::string>> folders();
     Expected<void> addFolder(const std::string &path);
     Expected<void> removeFolder(const std::string &path);
 
 private:
+    Expected<void> loadChoices();
+
     Database *m_database;
     std::unordered_map<std::string, CachedModel> m_models;
+    std::unordered_map<std::string, ModelChoices> m_choices;
 };
 
 }  // namespace sg

@@ -113,6 +113,17 @@ void ModelLibrary::rescan()
     d->postScan();
 }
 
+void ModelLibrary::choose(const std::string &id, const ModelChoices &choices, QObject *context, RecordReply reply)
+{
+    const std::optional<ModelRecord> model = find(id);
+    if (!model) return reply(fail(ErrorCode::NotFound, "no such model", "name"));
+    if (model->type != "stableDiffusion")
+        return reply(fail(ErrorCode::InvalidArgument, "\"" + model->name + "\" is no checkpoint", "name"));
+    d->post(
+        [scanner = d->scanner, path = model->path, choices,
+         pending = PendingReply<ModelRecord>(context, std::move(reply))] { pending(scanner->choose(path, choices)); });
+}
+
 void ModelLibrary::setLoaded(const std::string &path, bool loaded)
 {
     d->post([scanner = d->scanner, path, loaded] { scanner->setLoaded(path, loaded); });

@@ -50,6 +50,11 @@ public:
     void removeFolder(const std::string &path, QObject *context, Reply reply);
     void rescan();
 
+    /// Remembers by path what the user says of a checkpoint, in the place of what was chosen before.
+    /// Errors  NotFound, InvalidArgument for what is no checkpoint; those of the database.
+    using RecordReply = std::function<void(Expected<ModelRecord>)>;
+    void choose(const std::string &id, const ModelChoices &choices, QObject *context, RecordReply reply);
+
     /// Marks what the engines hold: "loaded" or "unloaded" (by path).
     void setLoaded(const std::string &path, bool loaded);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/modelfile/model_choices.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,6 +28,8 @@ struct ModelRecord {
     int vectorWidth = 0;      ///< of an embedding's first part
     std::string alias;        ///< what training called a LoRA (ss_output_name), or empty
     std::string contentHash;  ///< a LoRA's hash of its tensors as its training stored it (sshs_model_hash), or empty
+
+    ModelChoices choices;  ///< what the user says of a checkpoint
 
     bool operator==(const ModelRecord &) const = default;
 

@@ -81,6 +81,7 @@ ListedModel ModelScanner::describe(const FoundFile &file, std::vector<CachedMode
         if (fileIdentity(file.path) == file.identity) fresh.push_back(std::move(model));
     }
     listed.record.name = file.name;
+    listed.record.choices = m_cache->choices(file.path);
     if (m_loaded.contains(file.path) && listed.record.status == "unloaded") listed.record.status = "loaded";
     return listed;
 }
@@ -203,6 +204,18 @@ void ModelScanner::setLoaded(const std::string &path, bool loaded)
         if (record.path == path && (record.status == "loaded" || record.status == "unloaded"))
             record.status = loaded ? "loaded" : "unloaded";
     publish(std::move(models));
+}
+
+Expected<ModelRecord> ModelScanner::choose(const std::string &path, const ModelChoices &choices)
+{
+    std::vector<ModelRecord> models = *m_state.models;
+    const auto it = std::find_if(models.begin(), models.end(), [&](const auto &record) { return record.path == path; });
+    if (it == models.end()) return fail(ErrorCode::NotFound, "no such model", "name");
+    if (Expected<void> stored = m_cache->storeChoices(path, choices); !stored) return Unexpected{stored.error()};
+    it->choices = choices;
+    ModelRecord made = *it;
+    publish(std::move(models));
+    return made;
 }
 
 void ModelScanner::queueHashes()

@@ -47,6 +47,7 @@ public:
     Expected<void> addPath(const std::string &path, bool remember);
     Expected<void> removeFolder(const std::string &path);
     void setLoaded(const std::string &path, bool loaded);
+    Expected<ModelRecord> choose(const std::string &path, const ModelChoices &choices);
     void hashSoon(const std::string &path);
 
 Q_SIGNALS:

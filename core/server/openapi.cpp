@@ -19,6 +19,11 @@ Json listOf(const Json &items)
     return {{"type", "array"}, {"items", items}};
 }
 
+Json oneOf(Json values)
+{
+    return {{"type", "string"}, {"enum", std::move(values)}};
+}
+
 Json nullable(Json schema)
 {
     schema["nullable"] = true;
@@ -115,21 +120,29 @@ Json taskSchemas()
 Json managementSchemas()
 {
     const Json port = {{"type", "integer"}, {"minimum", 0}, {"maximum", 65535}};
-    return {{"Models", listOf(object({{"type", kText},
-                                      {"name", kText},
-                                      {"ossPath", kText},
-                                      {"etag", kText},
-                                      {"status", kText},
-                                      {"registeredTime", nullable(kText)},
-                                      {"lastModificationTime", nullable(kText)},
-                                      {"size", kInteger},
-                                      {"family", kText},
-                                      {"reason", kText},
-                                      {"title", kText},
-                                      {"description", kText},
-                                      {"width", kInteger},
-                                      {"height", kInteger}},
-                                     {"type", "name", "status"}))},
+    const Json choices = object({{"family", nullable(oneOf({"sd1", "sd2", "sdxl", "sdxl-refiner"}))},
+                                 {"prediction", nullable(oneOf({"epsilon", "v"}))},
+                                 {"zeroTerminalSnr", nullable(kFlag)},
+                                 {"ema", nullable(kFlag)}});
+    const Json model = object({{"type", kText},
+                               {"name", kText},
+                               {"ossPath", kText},
+                               {"etag", kText},
+                               {"status", kText},
+                               {"registeredTime", nullable(kText)},
+                               {"lastModificationTime", nullable(kText)},
+                               {"size", kInteger},
+                               {"family", kText},
+                               {"reason", kText},
+                               {"title", kText},
+                               {"description", kText},
+                               {"width", kInteger},
+                               {"height", kInteger},
+                               {"choices", choices}},
+                              {"type", "name", "status"});
+    return {{"Models", listOf(model)},
+            {"Model", model},
+            {"ModelChange", object({{"name", kText}, {"choices", choices}}, {"name", "choices"})},
             {"Parameters",
              object({{"groups", listOf(kText)}, {"parameters", listOf(kAnything)}}, {"groups", "parameters"})},
             {"Path", object({{"path", {{"type", "string"}, {"pattern", "^/"}, {"maxLength", 4096}}}}, {"path"})},

@@ -45,7 +45,13 @@ constexpr std::array<std::string_view, 7> kFirst{
     "CREATE INDEX model_files_hash ON model_files (sha256)",
 };
 
-constexpr std::array<Migration, 1> kMigrations{{{1, kFirst}}};
+constexpr std::array<std::string_view, 1> kChoices{
+    R"(CREATE TABLE model_choices (
+        path TEXT PRIMARY KEY,
+        choices TEXT NOT NULL))",
+};
+
+constexpr std::array<Migration, 2> kMigrations{{{1, kFirst}, {2, kChoices}}};
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+#include "ui/models/choices_menu.h"
 #include "ui/models/models_filter.h"
 #include "ui/models/models_model.h"
 
@@ -41,7 +42,34 @@ private Q_SLOTS:
     void changedRowsAreToldOnce();
     void filterAndSort();
     void statusSaysWhy();
+    void choicesAreMadeInTheMenu();
 };
+
+void ModelsTest::choicesAreMadeInTheMenu()
+{
+    ModelInfo model = someModels(1).front();
+    model.choices = {{"prediction", "v"}, {"ema", true}};
+    ChoicesMenu menu;
+    sg::Json last;
+    QString name;
+    connect(&menu, &ChoicesMenu::chosen, this, [&](const QString &of, const sg::Json &choices) {
+        name = of;
+        last = choices;
+    });
+    menu.show(model);
+    QCOMPARE(menu.actions().size(), qsizetype{4});
+    const auto entries = [&](int group) { return menu.actions().at(group)->menu()->actions(); };
+    QVERIFY(entries(0).at(0)->isChecked());  // family: as the file says
+    QVERIFY(entries(1).at(2)->isChecked());  // v
+    QVERIFY(entries(3).at(1)->isChecked());  // EMA
+    entries(2).at(2)->trigger();
+    QVERIFY(last == sg::Json({{"prediction", "v"}, {"ema", true}, {"zeroTerminalSnr", false}}));
+    entries(1).at(0)->trigger();
+    QVERIFY(last == sg::Json({{"ema", true}}));
+    QCOMPARE(name, model.name);
+    menu.show(someModels(1).front());
+    QVERIFY(entries(1).at(0)->isChecked());
+}
 
 void ModelsTest::twoThousandRows()
 {

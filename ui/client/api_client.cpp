@@ -183,6 +183,12 @@ void ApiClient::removeFolder(const QString &path, QObject *context, Reply<Json> 
     call("DELETE", u"/model-folders"_s, &body, context, &asIs, std::move(reply));
 }
 
+void ApiClient::chooseForModel(const QString &name, const Json &choices, QObject *context, Reply<Json> reply)
+{
+    const Json body{{"name", name.toStdString()}, {"choices", choices}};
+    call("PATCH", u"/models"_s, &body, context, &asIs, std::move(reply));
+}
+
 void ApiClient::rescan(QObject *context, Reply<Json> reply)
 {
     const Json body = Json::object();

@@ -40,6 +40,7 @@ public:
     void folders(QObject *context, Reply<FolderState> reply);
     void addFolder(const QString &path, QObject *context, Reply<Json> reply);
     void removeFolder(const QString &path, QObject *context, Reply<Json> reply);
+    void chooseForModel(const QString &name, const Json &choices, QObject *context, Reply<Json> reply);
     void rescan(QObject *context, Reply<Json> reply);
     void server(QObject *context, Reply<ServerState> reply);
     void changeServer(const Json &changes, QObject *context, Reply<ServerState> reply);

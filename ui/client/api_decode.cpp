@@ -126,6 +126,8 @@ Expected<std::vector<ModelInfo>> decodeModels(const Json &json)
         model.size = number<std::int64_t>(row, "size");
         model.width = number<int>(row, "width");
         model.height = number<int>(row, "height");
+        if (const auto choices = row.find("choices"); choices != row.end() && choices->is_object())
+            model.choices = *choices;
         models.push_back(std::move(model));
     }
     return models;

@@ -28,6 +28,7 @@ struct ModelInfo {
     std::int64_t size = 0;
     int width = 0;  ///< native size in pixels; 0 = unknown
     int height = 0;
+    Json choices = Json::object();  ///< what the user said of it
 
     bool operator==(const ModelInfo &) const = default;
     bool isCheckpoint() const { return type == QLatin1String("stableDiffusion"); }

@@ -85,6 +85,14 @@ void ModelStore::removeFolder(const QString &path)
     });
 }
 
+void ModelStore::choose(const QString &name, const Json &choices)
+{
+    m_client.chooseForModel(name, choices, this, [this](const Expected<Json> &reply) {
+        if (!reply) Q_EMIT failed(reply.error());
+        refresh();
+    });
+}
+
 void ModelStore::rescan()
 {
     m_client.rescan(this, [this](const Expected<Json> &reply) {

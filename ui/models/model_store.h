@@ -27,6 +27,8 @@ public:
     void addPaths(const QStringList &paths);
     void removeFolder(const QString &path);
     void rescan();
+    /// What the user says of a checkpoint, in the place of what was said before.
+    void choose(const QString &name, const Json &choices);
 
     const std::vector<ModelInfo> &models() const { return m_models; }
     const FolderState &folders() const { return m_folders; }

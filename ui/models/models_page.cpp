@@ -1,6 +1,7 @@
 #include "ui/models/models_page.h"
 
 #include "ui/client/error_text.h"
+#include "ui/models/choices_menu.h"
 #include "ui/models/model_store.h"
 #include "ui/models/models_filter.h"
 #include "ui/models/models_model.h"
@@ -136,6 +137,12 @@ QWidget *ModelsPage::makeFooter()
     m_folders->setProperty("role", u"menu"_s);
     m_folderMenu = new QMenu(m_folders);
     m_folders->setMenu(m_folderMenu);
+    m_choose = new QPushButton(tr("Read as"), bar);
+    m_choose->setAccessibleName(tr("Read as"));
+    m_choose->setToolTip(tr("Where what was told from the file is wrong: its family, what it predicts, which weights"));
+    m_choose->setProperty("role", u"menu"_s);
+    m_choices = new ChoicesMenu(m_choose);
+    m_choose->setMenu(m_choices);
     m_reveal = new QPushButton(icon(u"reveal"_s), tr("Show in folder"), bar);
     m_reveal->setAccessibleName(tr("Show in folder"));
     m_use = new QPushButton(icon(u"generate"_s), tr("Use for generation"), bar);
@@ -144,8 +151,13 @@ QWidget *ModelsPage::makeFooter()
     row->addWidget(m_scanBar);
     row->addStretch(1);
     row->addWidget(m_folders);
+    row->addWidget(m_choose);
     row->addWidget(m_reveal);
     row->addWidget(m_use);
+    connect(m_choices, &QMenu::aboutToShow, this, [this] {
+        if (const ModelInfo *model = selected()) m_choices->show(*model);
+    });
+    connect(m_choices, &ChoicesMenu::chosen, &m_store, &ModelStore::choose);
     connect(m_reveal, &QPushButton::clicked, this, &ModelsPage::reveal);
     connect(m_use, &QPushButton::clicked, this, &ModelsPage::use);
     showFolders({});
@@ -201,6 +213,7 @@ void ModelsPage::refreshActions()
     if (!m_use) return;
     const ModelInfo *model = selected();
     m_use->setEnabled(model && model->isCheckpoint() && model->usable());
+    m_choose->setEnabled(model && model->isCheckpoint() && model->usable());
     m_reveal->setEnabled(model && !model->path.isEmpty());
 }
 

@@ -15,6 +15,7 @@ class QTableView;
 
 namespace sg::ui {
 
+class ChoicesMenu;
 class EmptyState;
 class MessageBar;
 class ModelStore;
@@ -68,6 +69,8 @@ private:
     QComboBox *m_types = nullptr;
     QPushButton *m_use = nullptr;
     QPushButton *m_reveal = nullptr;
+    QPushButton *m_choose = nullptr;
+    ChoicesMenu *m_choices = nullptr;
     QPushButton *m_folders = nullptr;
     QMenu *m_folderMenu = nullptr;
     QProgressBar *m_scanBar = nullptr;

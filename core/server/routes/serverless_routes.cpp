@@ -27,7 +27,25 @@ Json modelJson(const ModelRecord &model)
             {"title", model.title},
             {"description", model.description},
             {"width", model.nativeWidth},
-            {"height", model.nativeHeight}};
+            {"height", model.nativeHeight},
+            {"choices", choicesJson(model.choices)}};
+}
+
+/// {"name", "choices": {…}}: what is not named among the choices is detected again.
+void chooseForModel(const RouteContext &context, const HttpRequest &request, DeferredReply reply)
+{
+    const Expected<Json> body = jsonBody(request);
+    if (!body) return reply.fail(body.error());
+    const auto name = body->find("name"), wanted = body->find("choices");
+    if (name == body->end() || !name->is_string())
+        return reply.fail({ErrorCode::InvalidArgument, "name must be a text", "name"});
+    if (wanted == body->end()) return reply.fail({ErrorCode::InvalidArgument, "choices must be an object", "choices"});
+    const Expected<ModelChoices> choices = parseModelChoices(*wanted);
+    if (!choices) return reply.fail(choices.error());
+    context.library.choose(name->get<std::string>(), *choices, context.owner, [reply](Expected<ModelRecord> model) {
+        if (!model) return reply.fail(model.error());
+        reply.send(Reply::json(modelJson(*model)));
+    });
 }
 
 Reply listModels(const RouteContext &context)
@@ -133,6 +151,14 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context)
     router.answer("GET", "/models",
                   {.summary = "The models of all folders", .tag = "serverless", .answer = schemaRef("Models")},
                   [context](const HttpRequest &) -> Expected<Reply> { return listModels(context); });
+    router.defer("PATCH", "/models",
+                 {.summary = "What the user says of a checkpoint, before what is detected",
+                  .tag = "serverless",
+                  .body = schemaRef("ModelChange"),
+                  .answer = schemaRef("Model")},
+                 [context](const HttpRequest &request, DeferredReply reply) {
+                     chooseForModel(context, request, std::move(reply));
+                 });
     mountGeneration(router, {.tag = "serverless",
                              .answer = "TaskReply",
                              .generate = [context](const HttpRequest &request, DeferredReply reply, TaskKind kind) {

@@ -35,6 +35,31 @@ def test_models_are_listed():
     assert alpha["type"] == "stableDiffusion" and alpha["size"] > 0 and alpha["registeredTime"].endswith("Z"), alpha
 
 
+def test_models_are_chosen_for():
+    def change(body):
+        return server.request("PATCH", "/models", body)
+
+    def held():
+        return {m["name"]: m["choices"] for m in server.get("/models").json()}
+
+    assert held() == {"alpha": {}, "sub/beta": {}}
+    choices = {"prediction": "v", "zeroTerminalSnr": True}
+    reply = change({"name": "alpha", "choices": choices})
+    assert reply.status == 200 and reply.json()["name"] == "alpha" and reply.json()["choices"] == choices, reply
+    assert held() == {"alpha": choices, "sub/beta": {}}
+    server.stop()
+    server.start()
+    server.wait(lambda: held() == {"alpha": choices, "sub/beta": {}}, "the choices to come back")
+    for body, field in (({"name": "alpha"}, "choices"), ({"choices": {}}, "name"), ({"name": "alpha", "choices": []}, "choices"),
+                        ({"name": "alpha", "choices": {"prediction": "x"}}, "prediction"), ({"name": "alpha", "choices": {"a": 1}}, "a")):
+        reply = change(body)
+        assert reply.status == 400 and reply.json()["field"] == field, (body, reply)
+    assert change({"name": "nobody", "choices": {}}).status == 404
+    assert held()["alpha"] == choices
+    assert change({"name": "alpha", "choices": {"prediction": "automatic", "zeroTerminalSnr": None}}).json()["choices"] == {}
+    assert held()["alpha"] == {}
+
+
 def test_sync_gives_a_picture():
     reply = server.post("/txt2img", {**BODY, "batch_size": 2}, headers={"username": "ann"})
     body = reply.json()

@@ -138,6 +138,26 @@ def test_lists():
     assert len(tasks) == 1 and tasks[0]["status"] == "succeeded", tasks
 
 
+def test_models_are_chosen_for():
+    data = str(folder / "chosen")
+
+    def choices(*words):
+        done = run("models", "--json", "--data-dir", data, *words)
+        assert done.returncode == 0, done
+        return {model["name"]: model["choices"] for model in json.loads(done.stdout)}
+
+    assert choices() == {"alpha": {}, "sub/beta": {}}
+    chosen = {"family": "sd1", "prediction": "v", "zeroTerminalSnr": False, "ema": True}
+    assert choices("--choose", "alpha", "--family", "sd1", "--prediction", "v", "--zero-terminal-snr", "off", "--ema", "on")["alpha"] == chosen
+    assert choices()["alpha"] == chosen
+    assert choices("--choose", "alpha", "--prediction", "epsilon")["alpha"] == {"prediction": "epsilon"}
+    for words, text in ((("--choose", "nobody"), "no such model"), (("--choose", "alpha", "--prediction", "x"), "epsilon, v"),
+                        (("--choose", "alpha", "--ema", "maybe"), "ema")):
+        done = run("models", "--data-dir", data, *words)
+        assert done.returncode == 2 and text in done.stderr, done
+    assert choices("--choose", "alpha")["alpha"] == {}
+
+
 def test_remote_addresses_need_a_word():
     for address in ("0.0.0.0", "192.0.2.1", "::"):
         done = run("serve", "--bind", address, "--port", "0", "--data-dir", str(folder / "remote"))
