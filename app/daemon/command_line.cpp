@@ -42,6 +42,9 @@ void addEngineOptions(QCommandLineParser &parser)
         {name("engine"), name("The engine program; normally serigraph-engine beside this one."), name("path")});
     parser.addOption({name("engine-arg"),
                       name("An argument for the engine (--engine-arg=--null); may come several times."), name("word")});
+    parser.addOption({name("memory"),
+                      name("What the engine's models and runs may take, in MiB; 0: what its device has."),
+                      name("number"), QStringLiteral("0")});
 }
 
 void addLimitOptions(QCommandLineParser &parser)
@@ -97,6 +100,9 @@ Expected<void> readEngineOptions(const QCommandLineParser &parser, ServicesConfi
                                : engineProgram();
     for (const QString &word : parser.values(name("engine-arg")))
         config.engineArguments.push_back(word.toStdString());
+    const auto memory = integerOption(parser, name("memory"), 0, 1 << 24);
+    if (!memory) return Unexpected{memory.error()};
+    if (*memory > 0) config.engineArguments.insert(config.engineArguments.end(), {"--memory", std::to_string(*memory)});
     std::error_code ignored;
     if (std::filesystem::exists(config.engineProgram, ignored)) return {};
     return fail(ErrorCode::InvalidArgument, "there is no engine at " + config.engineProgram.string());

@@ -200,7 +200,9 @@ void Agent::Private::hello(const Json &header)
     if (!ready)
         logInfo("engine", "serigraph-engine " + field(header, "version") + " is ready (process " +
                               std::to_string(process->processId()) + ")");
+    const bool first = !ready;
     setReady(true);
+    if (first && config.memoryBudget > 0) send({{"type", "hello"}, {"id", "budget"}, {"budget", config.memoryBudget}});
 }
 
 /// A sign of life: the watchdog begins anew.
@@ -322,9 +324,10 @@ qint64 Agent::processId() const
 }
 
 void Agent::generate(const std::string &run, const Json &model, const Json &params,
-                     const std::vector<AgentPicture> &pictures)
+                     const std::vector<AgentPicture> &pictures, const std::vector<std::string> &keep)
 {
     Json header{{"type", "generate"}, {"id", run}, {"model", model}, {"params", params}, {"previews", true}};
+    if (!keep.empty()) header["keep"] = keep;
     std::string payload;
     for (const AgentPicture &picture : pictures) {
         header["pictures"].push_back({{"row", picture.row}, {"bytes", picture.bytes.size()}});

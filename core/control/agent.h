@@ -6,6 +6,7 @@
 #include <QString>
 #include <QStringList>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct AgentConfig {
     int backoffFirstMs = 200;  ///< before a new start, doubled with each end that had no finished run before it
     int backoffMostMs = 10'000;
     int shutdownMs = 3'000;
+    std::uint64_t memoryBudget = 0;  ///< bytes that the engine's models and runs may take; 0: what its device has
 };
 
 /// A start picture on its way to the engine: the row of the parameter table, and the file.
@@ -44,9 +46,10 @@ public:
     bool ready() const;
     qint64 processId() const;  ///< 0 when none runs
 
-    /// Starts a run; only when ready(), and one at a time. `run` is new for each attempt.
+    /// Starts a run; only when ready(), and one at a time. `run` is new for each attempt. `keep`: paths of the models
+    /// that will be wanted next, which the engine lets go last.
     void generate(const std::string &run, const Json &model, const Json &params,
-                  const std::vector<AgentPicture> &pictures = {});
+                  const std::vector<AgentPicture> &pictures = {}, const std::vector<std::string> &keep = {});
     void cancel(const std::string &run);
     /// No more signals for this run; it is cancelled in the engine.
     void abandon(const std::string &run);

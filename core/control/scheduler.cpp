@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kProgressMs = 50;
 constexpr int kRetryMs = 1000;
+/// Waiting tasks whose checkpoints stay in the engine as long as anything else can go.
+constexpr std::size_t kLookAhead = 4;
 constexpr int kModelPollMs = 200;
 /// After a start the folders of the command line may not have been scanned yet.
 constexpr int kFoldersMs = 10'000;
@@ -265,6 +267,19 @@ Expected<std::vector<AgentPicture>> Scheduler::readInputs(const TaskRecord &task
     return pictures;
 }
 
+/// Paths of the checkpoints of the tasks that come next: the engine must not let these go for others.
+std::vector<std::string> Scheduler::wantedNext()
+{
+    std::vector<std::string> paths;
+    for (const std::string &id : m_parts.waiting.first(kLookAhead)) {
+        const Expected<TaskRecord> task = m_parts.queue.find(id);
+        if (!task) continue;
+        const std::optional<ModelRecord> model = m_parts.library.find(task->model, "stableDiffusion");
+        if (model && std::find(paths.begin(), paths.end(), model->path) == paths.end()) paths.push_back(model->path);
+    }
+    return paths;
+}
+
 void Scheduler::begin(const TaskRecord &task, const ModelRecord &model, const OtherModels &others)
 {
     const Expected<std::vector<AgentPicture>> pictures = readInputs(task);
@@ -293,7 +308,7 @@ void Scheduler::begin(const TaskRecord &task, const ModelRecord &model, const Ot
     named.update(modelCompanions(m_parts.library.models(), model, query));
     if (query.namesVae() && !named.contains("vae"))
         m_run->warnings.push_back("there is no VAE named \"" + query.vae + "\": the checkpoint's own was used");
-    m_agent.generate(m_run->id, named, m_run->task.params, *pictures);
+    m_agent.generate(m_run->id, named, m_run->task.params, *pictures, wantedNext());
 }
 
 void Scheduler::storeImage(const Frame &frame)

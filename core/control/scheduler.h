@@ -79,6 +79,7 @@ private:
     using OtherModels = std::map<std::string, ModelRecord>;
     Expected<std::optional<ModelRecord>> findCheckpoint(const std::string &name, const char *row) const;
     Expected<std::optional<OtherModels>> otherModels(const TaskRecord &task) const;
+    std::vector<std::string> wantedNext();
     void begin(const TaskRecord &task, const ModelRecord &model, const OtherModels &others);
     void refuse(const TaskRecord &task, const Error &error);
     void storeImage(const Frame &frame);

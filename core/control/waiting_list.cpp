@@ -43,6 +43,15 @@ std::optional<std::string> WaitingList::front() const
     return m_order.front().id;
 }
 
+std::vector<std::string> WaitingList::first(std::size_t most) const
+{
+    const std::lock_guard lock(m_mutex);
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < std::min(most, m_order.size()); ++i)
+        ids.push_back(m_order[i].id);
+    return ids;
+}
+
 std::optional<int> WaitingList::position(const std::string &id) const
 {
     const std::lock_guard lock(m_mutex);

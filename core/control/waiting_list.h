@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,8 @@ public:
 
     /// The task that came first.
     std::optional<std::string> front() const;
+    /// The first of them, at most so many.
+    std::vector<std::string> first(std::size_t most) const;
     /// How many wait before it; nothing when it does not wait.
     std::optional<int> position(const std::string &id) const;
     int count() const;

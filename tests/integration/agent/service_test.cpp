@@ -5,6 +5,10 @@
 #include <QSignalSpy>
 #include <QTimer>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 using namespace sg;
 using sg::test::ServiceFixture;
 
@@ -32,6 +36,7 @@ private Q_SLOTS:
     void tasksRunInOrder();
     void stopPutsTheRunningTaskBack();
     void modelsAreMarkedLoaded();
+    void theEngineIsToldWhatComesNext();
 };
 
 void ServiceTest::aTaskBecomesPictures()
@@ -392,6 +397,32 @@ void ServiceTest::modelsAreMarkedLoaded()
     QCOMPARE(fixture.ended("load")->state, TaskState::Succeeded);
     QTRY_COMPARE(fixture.library().find("null-model")->status, std::string("loaded"));
     QVERIFY(!fixture.library().find("null-model")->sha256.empty());
+}
+
+/// Through a program that notes what it is told, the engine behind it.
+void ServiceTest::theEngineIsToldWhatComesNext()
+{
+    const QTemporaryDir folder;
+    const std::filesystem::path program = std::filesystem::path(folder.path().toStdString()) / "engine.sh";
+    const std::filesystem::path notes = program.parent_path() / "notes";
+    std::ofstream(program) << "#!/bin/sh\nunset SERIGRAPH_SUPERVISOR\ntee " << notes.string()
+                           << " | " SG_BIN_DIR "/serigraph-engine \"$@\"\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    ServiceFixture fixture(50, [&](TaskServiceConfig &config) {
+        config.engineProgram = program;
+        config.agent.memoryBudget = 123'456'789;
+    });
+    for (const char *id : {"first", "second", "third"})
+        QVERIFY(fixture.submit(ServiceFixture::task(id)).has_value());
+    QCOMPARE(fixture.ended("third")->state, TaskState::Succeeded);
+    std::ifstream told(notes, std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(told), {}};
+    QVERIFY(all.find("\"budget\":123456789") != std::string::npos);
+    const std::string keep = "\"keep\":[\"" + fixture.library().find("null-model")->path + "\"]";
+    QVERIFY(all.find(keep) != std::string::npos);
+    // The last task has nothing behind it.
+    const std::size_t last = all.find("\"id\":\"third#");
+    QVERIFY(last != std::string::npos && all.find(keep, last) == std::string::npos);
 }
 
 QTEST_GUILESS_MAIN(ServiceTest)
