@@ -652,8 +652,8 @@
         <translation>蒙版</translation>
     </message>
     <message>
-        <source>White is drawn anew, black stays; of the start picture&apos;s size.</source>
-        <translation>白色部分重绘，黑色部分保留；尺寸须与起始图片相同。</translation>
+        <source>White is drawn anew, black stays; of the start picture&apos;s shape.</source>
+        <translation>白色部分重绘，黑色部分保留；形状应与起始图片相同。</translation>
     </message>
     <message>
         <source>Mask blur</source>
@@ -758,6 +758,182 @@
     <message>
         <source>The result gets the colours of the start picture back.</source>
         <translation>结果恢复起始图片的颜色。</translation>
+    </message>
+    <message>
+        <source>Latent mask</source>
+        <translation>潜空间蒙版</translation>
+    </message>
+    <message>
+        <source>White is drawn anew in the latents, where that is not what the mask shows.</source>
+        <translation>白色部分在潜空间中重绘，用于与蒙版不同的情况。</translation>
+    </message>
+    <message>
+        <source>Soft inpainting</source>
+        <translation>柔和重绘</translation>
+    </message>
+    <message>
+        <source>Half-masked places are drawn half, and what hardly changed stays; wants a wide mask blur.</source>
+        <translation>半遮罩的部分只重绘一半，几乎没有变化的部分保持原样；需要较大的蒙版模糊。</translation>
+    </message>
+    <message>
+        <source>Schedule bias</source>
+        <translation>时间偏置</translation>
+    </message>
+    <message>
+        <source>Above 1 the start is kept early in the drawing, below 1 late.</source>
+        <translation>大于 1 时在绘制前期保留原图，小于 1 时在后期保留。</translation>
+    </message>
+    <message>
+        <source>Preservation strength</source>
+        <translation>保留强度</translation>
+    </message>
+    <message>
+        <source>How strongly half-masked places keep the start.</source>
+        <translation>半遮罩的部分保留原图的程度。</translation>
+    </message>
+    <message>
+        <source>Transition contrast boost</source>
+        <translation>过渡对比度增强</translation>
+    </message>
+    <message>
+        <source>Brings back the contrast that half-masked places lose.</source>
+        <translation>补回半遮罩部分失去的对比度。</translation>
+    </message>
+    <message>
+        <source>Mask influence</source>
+        <translation>蒙版影响</translation>
+    </message>
+    <message>
+        <source>How much the mask bends the difference threshold.</source>
+        <translation>蒙版对差异阈值的影响程度。</translation>
+    </message>
+    <message>
+        <source>Difference threshold</source>
+        <translation>差异阈值</translation>
+    </message>
+    <message>
+        <source>How much a place may change before its start is hidden.</source>
+        <translation>变化超过多少时不再显示原图。</translation>
+    </message>
+    <message>
+        <source>Difference contrast</source>
+        <translation>差异对比度</translation>
+    </message>
+    <message>
+        <source>How sharply what changed ends.</source>
+        <translation>变化部分边缘的锐利程度。</translation>
+    </message>
+    <message>
+        <source>Outpaint left</source>
+        <translation>向左扩展</translation>
+    </message>
+    <message>
+        <source>Outpaint right</source>
+        <translation>向右扩展</translation>
+    </message>
+    <message>
+        <source>Outpaint up</source>
+        <translation>向上扩展</translation>
+    </message>
+    <message>
+        <source>Outpaint down</source>
+        <translation>向下扩展</translation>
+    </message>
+    <message>
+        <source>How far the picture grows there; its width and height follow.</source>
+        <translation>图片在该方向上扩展多少；宽度和高度随之改变。</translation>
+    </message>
+    <message>
+        <source>Loopback</source>
+        <translation>回送循环</translation>
+    </message>
+    <message>
+        <source>How often the result becomes the start again; 0 draws once.</source>
+        <translation>结果再次作为起始图的次数；0 表示只绘制一次。</translation>
+    </message>
+    <message>
+        <source>Final denoising strength</source>
+        <translation>最终重绘强度</translation>
+    </message>
+    <message>
+        <source>That of the last loop.</source>
+        <translation>最后一次循环的强度。</translation>
+    </message>
+    <message>
+        <source>Denoising curve</source>
+        <translation>重绘强度曲线</translation>
+    </message>
+    <message>
+        <source>How the strength goes from the first loop to the last.</source>
+        <translation>强度从第一次循环到最后一次的变化方式。</translation>
+    </message>
+    <message>
+        <source>Aggressive</source>
+        <translation>激进</translation>
+    </message>
+    <message>
+        <source>Linear</source>
+        <translation>线性</translation>
+    </message>
+    <message>
+        <source>Lazy</source>
+        <translation>平缓</translation>
+    </message>
+    <message>
+        <source>Alternative noise</source>
+        <translation>反推噪声</translation>
+    </message>
+    <message>
+        <source>Searches in the start picture for the noise that it comes from, instead of drawing one.</source>
+        <translation>不抽取新噪声，而是从起始图反推出它的噪声。</translation>
+    </message>
+    <message>
+        <source>Decode prompt</source>
+        <translation>反推提示词</translation>
+    </message>
+    <message>
+        <source>What the start picture shows.</source>
+        <translation>起始图的内容。</translation>
+    </message>
+    <message>
+        <source>Decode negative prompt</source>
+        <translation>反推反向提示词</translation>
+    </message>
+    <message>
+        <source>What the start picture does not show.</source>
+        <translation>起始图中没有的内容。</translation>
+    </message>
+    <message>
+        <source>Decode CFG scale</source>
+        <translation>反推 CFG</translation>
+    </message>
+    <message>
+        <source>Guidance of the search; 2 or less is usual.</source>
+        <translation>反推时的引导强度；通常不超过 2。</translation>
+    </message>
+    <message>
+        <source>Decode steps</source>
+        <translation>反推步数</translation>
+    </message>
+    <message>
+        <source>Of the search.</source>
+        <translation>反推所用的步数。</translation>
+    </message>
+    <message>
+        <source>Randomness</source>
+        <translation>随机度</translation>
+    </message>
+    <message>
+        <source>The share of drawn noise in that which was found.</source>
+        <translation>反推噪声中混入的随机噪声比例。</translation>
+    </message>
+    <message>
+        <source>Sigma adjustment</source>
+        <translation>Sigma 调整</translation>
+    </message>
+    <message>
+        <source>Searches with each step&apos;s lower noise level, and leaves the noise its size.</source>
+        <translation>每一步使用较低的噪声级别反推，并保持噪声的大小。</translation>
     </message>
     <message>
         <source>Exactly the steps asked for</source>

@@ -107,6 +107,7 @@ void declare(QCommandLineParser &parser)
     parser.addOption(
         {name("like"), name("Picture of ours or A1111's: its infotext says what no other option does."), name("file")});
     parser.addOption({name("mask"), name("Picture whose white part is drawn anew."), name("file")});
+    parser.addOption({name("latent-mask"), name("Another mask for the latents, beside --mask."), name("file")});
     parser.addOption(
         {name("model"), name("Name or file of the checkpoint; normally the first there is."), name("name")});
     parser.addOption({{name("o"), name("output")},
@@ -189,10 +190,12 @@ Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
         if (!body.contains("height")) body["height"] = std::max(header->height / 8 * 8, 8);
         body["init_images"].push_back(encodeBase64(*bytes));
     }
-    if (!parser.isSet(name("mask"))) return {};
-    const Expected<std::string> bytes = readPictureFile(parser.value(name("mask")), "mask");
-    if (!bytes) return Unexpected{bytes.error()};
-    body["mask"] = encodeBase64(*bytes);
+    for (const auto &[option, key] : {std::pair("mask", "mask"), {"latent-mask", "latent_mask"}}) {
+        if (!parser.isSet(name(option))) continue;
+        const Expected<std::string> bytes = readPictureFile(parser.value(name(option)), option);
+        if (!bytes) return Unexpected{bytes.error()};
+        body[key] = encodeBase64(*bytes);
+    }
     return {};
 }
 

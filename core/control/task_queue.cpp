@@ -290,7 +290,9 @@ int imageCount(const TaskRecord &task)
                    ? std::clamp(it->get<std::int64_t>(), std::int64_t{1}, std::int64_t{10'000})
                    : 1;
     };
-    return static_cast<int>(std::min<std::int64_t>(factor("batch_size") * factor("n_iter"), 1'000'000));
+    // A loop of loopback that is repeated gives the last picture of each repetition.
+    const std::int64_t loops = factor("n_iter") == 1 ? factor("loopback_loops") : 1;
+    return static_cast<int>(std::min<std::int64_t>(factor("batch_size") * factor("n_iter") * loops, 1'000'000));
 }
 
 }  // namespace sg

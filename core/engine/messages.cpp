@@ -60,7 +60,7 @@ Expected<std::vector<PromptPair>> resolvedOfAll(const GenerationRequest &request
                                                 const ScheduleSteps &steps, WildcardSource *wildcards)
 {
     std::vector<PromptPair> prompts;
-    const bool varies = hasVariants(written.prompt) || hasVariants(written.negative);
+    const bool varies = (hasVariants(written.prompt) || hasVariants(written.negative)) && request.loopback.loops == 0;
     for (std::int64_t image = 0; image < (varies ? request.imageCount() : 1); ++image) {
         Expected<PromptPair> one = resolved(written, static_cast<std::uint64_t>(request.imageSeed(image)), wildcards);
         if (!one) return Unexpected{one.error()};
@@ -72,7 +72,9 @@ Expected<std::vector<PromptPair>> resolvedOfAll(const GenerationRequest &request
 
 Expected<void> resolvePrompts(GenerationRequest &request, const ParamValues &values, WildcardSource *wildcards)
 {
-    const bool varies = hasVariants(request.prompt) || hasVariants(request.negativePrompt);
+    // Loops draw one picture on and on, so all of them have the first one's words.
+    const bool varies =
+        (hasVariants(request.prompt) || hasVariants(request.negativePrompt)) && request.loopback.loops == 0;
     Expected<std::vector<PromptPair>> prompts =
         resolvedOfAll(request, {request.prompt, request.negativePrompt}, {.steps = request.steps}, wildcards);
     if (!prompts) return Unexpected{prompts.error()};
@@ -354,7 +356,9 @@ Expected<void> decodePictures(GenerateMessage &message)
             error.subject = file.row;
             return Unexpected{std::move(error)};
         }
-        if (file.row == "mask")
+        if (file.row == "latent_mask")
+            message.request.start.latentMask = std::move(picture->image);
+        else if (file.row == "mask")
             message.request.start.mask = std::move(picture->image);
         else
             message.request.start.pictures.push_back(std::move(picture->image));

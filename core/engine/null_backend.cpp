@@ -62,10 +62,11 @@ Expected<std::unique_ptr<ParkedRun>> NullBackend::generate(const ModelRef &model
                                                            const ParkedRun *from)
 {
     if (Expected<LoadReport> loaded = load(model, {}, stop); !loaded) return Unexpected{loaded.error()};
-    const auto steps = static_cast<double>(request.steps * request.iterations);
+    const std::int64_t iterations = request.imageCount() / request.batchSize;
+    const auto steps = static_cast<double>(request.steps * iterations);
     StepProgress at{.steps = request.steps, .images = request.imageCount()};
     const NullPlace begin = from ? static_cast<const NullRun *>(from)->place : NullPlace{};
-    for (std::int64_t iteration = begin.iteration; iteration < request.iterations; ++iteration) {
+    for (std::int64_t iteration = begin.iteration; iteration < iterations; ++iteration) {
         at.image = iteration * request.batchSize;
         for (at.step = iteration == begin.iteration ? begin.step : 1; at.step <= request.steps; ++at.step) {
             if (sink.pauseWanted()) return std::make_unique<NullRun>(NullPlace{iteration, at.step});

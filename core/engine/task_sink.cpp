@@ -25,6 +25,19 @@ std::vector<std::pair<std::string, std::string>> templates(const GenerateMessage
     return pairs;
 }
 
+/// What made the picture of a loop: its own strength, from the picture before it.
+void sayLoop(const GenerationRequest &request, std::int64_t index, ParamValues &values,
+             std::vector<std::pair<std::string, std::string>> &extras)
+{
+    const Loopback &loopback = request.loopback;
+    const std::int64_t loop = request.imageLoop(index);
+    values.set("denoising_strength", loopback.strengthOf(loop, request.denoisingStrength));
+    if (loop > 0) values.set("inpainting_fill", static_cast<std::int64_t>(MaskedContent::Original));
+    extras.emplace_back("Final denoising strength", pythonNumber(loopback.finalStrength));
+    extras.emplace_back("Denoising curve", loopback.curve);
+    extras.emplace_back("Loop", std::to_string(loop + 1) + "/" + std::to_string(loopback.loops));
+}
+
 /// Whether the request itself says this in the infotext.
 bool saidByRow(const ParamValues &values, const std::string &key)
 {
@@ -142,6 +155,7 @@ void TaskSink::image(std::int64_t index, Image picture)
         if (!values.get<std::string>("hr_negative_prompt").empty()) values.set("hr_negative_prompt", larger.negative);
     }
     std::vector<std::pair<std::string, std::string>> extras;
+    if (request.loopback.loops > 0) sayLoop(request, index, values, extras);
     for (const auto &fact : m_facts)
         if (!saidByRow(values, fact.first)) extras.push_back(fact);
     for (auto &pair : templates(m_message))

@@ -27,7 +27,7 @@ void grow(int &from, int &to, int extra, int size)
 
 }  // namespace
 
-Image maskFromPicture(const Image &picture)
+Image maskFromPicture(const Image &picture, bool round)
 {
     const bool transparent = picture.channels == 4 && [&] {
         for (std::size_t i = 3; i < picture.pixels.size(); i += 4)
@@ -36,8 +36,10 @@ Image maskFromPicture(const Image &picture)
     }();
     if (!transparent) return toGrey(picture);
     Image mask(picture.width, picture.height, 1);
-    for (std::size_t i = 0; i < mask.pixels.size(); ++i)
-        mask.pixels[i] = picture.pixels[i * 4 + 3] > 128 ? 255 : 0;
+    for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+        const std::uint8_t alpha = picture.pixels[i * 4 + 3];
+        mask.pixels[i] = round ? (alpha > 128 ? 255 : 0) : alpha;
+    }
     return mask;
 }
 

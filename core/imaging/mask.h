@@ -8,8 +8,8 @@ namespace sg::imaging {
 
 // Masks are grey pictures: 255 is drawn anew, 0 stays.
 
-/// The mask that a picture means: its alpha, cut at 128, when it has real transparency, otherwise its luma.
-Image maskFromPicture(const Image &picture);
+/// The mask that a picture means: its alpha, cut at 128 when `round`, if it has real transparency, otherwise its luma.
+Image maskFromPicture(const Image &picture, bool round = true);
 Image inverted(const Image &mask);
 /// What an overlay of a whole picture hides: twice the mask, at most 255.
 Image doubled(const Image &mask);

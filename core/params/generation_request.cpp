@@ -23,6 +23,19 @@ double blurOf(const ParamValues &values, const char *key)
     return static_cast<double>(own >= 0 ? own : valueOr<std::int64_t>(values, "mask_blur", 4));
 }
 
+SoftInpainting softOf(const ParamValues &values)
+{
+    SoftInpainting soft;
+    soft.enabled = valueOr(values, "soft_inpainting", false);
+    soft.scheduleBias = valueOr(values, "soft_schedule_bias", soft.scheduleBias);
+    soft.preservationStrength = valueOr(values, "soft_preservation_strength", soft.preservationStrength);
+    soft.contrastBoost = valueOr(values, "soft_contrast_boost", soft.contrastBoost);
+    soft.maskInfluence = valueOr(values, "soft_mask_influence", soft.maskInfluence);
+    soft.differenceThreshold = valueOr(values, "soft_difference_threshold", soft.differenceThreshold);
+    soft.differenceContrast = valueOr(values, "soft_difference_contrast", soft.differenceContrast);
+    return soft;
+}
+
 StartPictures startOf(const ParamValues &values)
 {
     StartPictures start;
@@ -38,7 +51,35 @@ StartPictures startOf(const ParamValues &values)
     start.colourCorrection = valueOr(values, "img2img_color_correction", false);
     start.exactSteps = valueOr(values, "img2img_fix_steps", false);
     start.imageScale = valueOr(values, "image_cfg_scale", 1.0);
+    start.soft = softOf(values);
+    const auto pixels = [&](const char *key) { return static_cast<int>(valueOr<std::int64_t>(values, key, 0)); };
+    start.outpaint.left = pixels("outpaint_left");
+    start.outpaint.up = pixels("outpaint_up");
+    start.outpaint.enabled =
+        start.outpaint.left + start.outpaint.up + pixels("outpaint_right") + pixels("outpaint_down") > 0;
     return start;
+}
+
+Loopback loopbackOf(const ParamValues &values)
+{
+    Loopback loopback;
+    loopback.loops = valueOr<std::int64_t>(values, "loopback_loops", 0);
+    loopback.finalStrength = valueOr(values, "loopback_final_strength", loopback.finalStrength);
+    loopback.curve = valueOr(values, "loopback_curve", loopback.curve);
+    return loopback;
+}
+
+AlternativeNoise alternativeNoiseOf(const ParamValues &values)
+{
+    AlternativeNoise noise;
+    noise.enabled = valueOr(values, "alternative_noise", false);
+    noise.prompt = valueOr(values, "decode_prompt", noise.prompt);
+    noise.negativePrompt = valueOr(values, "decode_negative_prompt", noise.negativePrompt);
+    noise.cfgScale = valueOr(values, "decode_cfg_scale", noise.cfgScale);
+    noise.steps = valueOr(values, "decode_steps", noise.steps);
+    noise.randomness = valueOr(values, "decode_randomness", noise.randomness);
+    noise.sigmaAdjustment = valueOr(values, "decode_sigma_adjustment", noise.sigmaAdjustment);
+    return noise;
 }
 
 HiresPass hiresOf(const ParamValues &values, const GenerationRequest &request)
@@ -98,10 +139,24 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.denoisingStrength = valueOr(values, "denoising_strength", 0.75);
     request.extraNoise = valueOr(values, "img2img_extra_noise", 0.0);
     request.start = startOf(values);
+    request.alternativeNoise = alternativeNoiseOf(values);
+    request.loopback = loopbackOf(values);
     request.hires = hiresOf(values, request);
     request.refiner = {!valueOr<std::string>(values, "refiner_checkpoint", {}).empty(),
                        valueOr(values, "refiner_switch_at", 0.8)};
     return request;
+}
+
+std::int64_t GenerationRequest::imageCount() const
+{
+    if (loopback.loops > 0) return iterations == 1 ? loopback.loops : iterations;
+    return batchSize * iterations;
+}
+
+std::int64_t GenerationRequest::imageSeed(std::int64_t index) const
+{
+    if (loopback.loops > 0) return seed + (iterations == 1 ? index : (index + 1) * loopback.loops - 1);
+    return subseedStrength == 0 ? seed + index : seed;
 }
 
 SamplerSettings SamplerSettings::from(const ParamValues &values)

@@ -4,6 +4,7 @@
 #include "core/params/coding_settings.h"
 #include "core/params/hires_size.h"
 #include "core/params/param_values.h"
+#include "core/params/picture_modes.h"
 
 #include <cstdint>
 #include <string>
@@ -41,13 +42,11 @@ struct SamplerSettings {
     static SamplerSettings from(const ParamValues &values);
 };
 
-/// What fills the masked part before it is drawn (inpainting_fill).
-enum class MaskedContent { Fill = 0, Original = 1, LatentNoise = 2, LatentNothing = 3 };
-
 /// The part of a request that begins with pictures. Sizes as they came; nothing is prepared yet.
 struct StartPictures {
     std::vector<Image> pictures;  ///< one for all of a batch, or one for each
     Image mask;                   ///< empty: no inpainting
+    Image latentMask;             ///< empty: the mask; else what is drawn anew in the latents
     int resizeMode = 0;           ///< imaging::ResizeMode
     double maskBlurX = 4;         ///< pixels
     double maskBlurY = 4;
@@ -58,6 +57,9 @@ struct StartPictures {
     int padding = 0;  ///< pixels around the masked part
     double noiseMultiplier = 1;
     bool colourCorrection = false;
+    Image colours;  ///< what the colours are corrected to; empty: the start picture
+    SoftInpainting soft;
+    Outpainting outpaint;
     bool exactSteps = false;
     double imageScale = 1;  ///< image_cfg_scale: how strongly an edit network keeps to the picture
 
@@ -75,12 +77,6 @@ struct HiresPass {
     std::string negativePrompt;
     std::int64_t steps = 0;                ///< resolved: never 0
     std::vector<PromptPair> prompts = {};  ///< of each picture, where they differ; otherwise empty
-};
-
-/// Another checkpoint for the last steps. Source  Podell et al. 2023, arXiv:2307.01952, section 2.5.
-struct Refiner {
-    bool enabled = false;
-    double switchAt = 0.8;  ///< share of the network's 1000 levels that must be behind it
 };
 
 /// The values of a task under their C++ names: what the engine computes from.
@@ -118,14 +114,18 @@ struct GenerationRequest {
     double extraNoise = 0;  ///< of image-to-image and hires fix
     StartPictures start;    ///< its pictures are decoded by the engine
     HiresPass hires;
+    AlternativeNoise alternativeNoise;
+    Loopback loopback;
     Refiner refiner;  ///< of hires fix's second pass where there is one, as in A1111
 
-    std::int64_t imageCount() const { return batchSize * iterations; }
-
+    /// Of loopback: each loop's, or, where it is repeated, each repetition's last.
+    std::int64_t imageCount() const;
     /// The seeds of picture `index` of the whole task, as A1111 counts: a variation keeps the seed and moves the
-    /// subseed.
-    std::int64_t imageSeed(std::int64_t index) const { return subseedStrength == 0 ? seed + index : seed; }
-    std::int64_t imageSubseed(std::int64_t index) const { return subseed + index; }
+    /// subseed; loopback moves the seed from loop to loop.
+    std::int64_t imageSeed(std::int64_t index) const;
+    std::int64_t imageSubseed(std::int64_t index) const { return loopback.loops > 0 ? subseed : subseed + index; }
+    /// Which loop of its repetition made picture `index`.
+    std::int64_t imageLoop(std::int64_t index) const { return iterations == 1 ? index : loopback.loops - 1; }
 
     /// The prompts of picture `index` of the whole task.
     PromptPair imagePrompts(std::int64_t index) const

@@ -224,7 +224,7 @@ ParamTable ParamTable::limited(const ParamLimits &limits) const
         };
         if (spec.key == "width" || spec.key == "height" || spec.key == "hr_resize_x" || spec.key == "hr_resize_y")
             cap(limits.side / spec.multipleOf * spec.multipleOf);
-        if (spec.key == "steps" || spec.key == "hr_second_pass_steps") cap(limits.steps);
+        if (spec.key == "steps" || spec.key == "hr_second_pass_steps" || spec.key == "decode_steps") cap(limits.steps);
         if (spec.key == "batch_size") cap(limits.batchSize);
         if (spec.key == "n_iter") cap(limits.iterations);
     }

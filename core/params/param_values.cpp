@@ -30,6 +30,13 @@ bool readElsewhere(std::string_view key)
     return false;
 }
 
+bool isOutpainting(const ParamValues &values)
+{
+    for (const char *key : {"outpaint_left", "outpaint_right", "outpaint_up", "outpaint_down"})
+        if (const ParamValue *pixels = values.find(key); pixels && asksForSomething(*pixels)) return true;
+    return false;
+}
+
 std::string samplerText(const Json &body)
 {
     for (const char *key : {"sampler_name", "sampler_index"}) {
@@ -78,6 +85,32 @@ Expected<void> resolveHiresSampler(const Json &body, const ParamTable &table, Pa
     if (!sampler.empty()) parsed.values.set("hr_sampler_name", choice.sampler->name);
     if (!schedule.empty() || choice.schedule != &schedules().front()) parsed.values.set("hr_scheduler", choice.schedule->label);
     return {};
+}
+
+/// Loops follow each other, so each has one picture.
+Expected<void> resolveLoopback(ParsedParams &parsed)
+{
+    const ParamValue *loops = parsed.values.find("loopback_loops");
+    if (!loops || !asksForSomething(*loops)) return {};
+    const ParamValue *pictures = parsed.values.find("init_images");
+    const auto *list = pictures ? std::get_if<std::vector<std::string>>(pictures) : nullptr;
+    if (list && list->size() > 1)
+        return fail(ErrorCode::InvalidArgument, "loopback begins with one start picture", "init_images");
+    if (isOutpainting(parsed.values))
+        return fail(ErrorCode::InvalidArgument, "loopback_loops and outpaint_* do not go together", "loopback_loops");
+    if (parsed.values.get<std::int64_t>("batch_size") == 1) return {};
+    parsed.values.set("batch_size", std::int64_t{1});
+    parsed.notes.push_back("batch_size was set to 1, because loopback draws one picture after the other");
+    return {};
+}
+
+/// Outpainting makes the mask that it needs.
+Expected<void> checkOutpainting(const ParamValues &values)
+{
+    const ParamValue *mask = values.find("mask");
+    if (!mask || !asksForSomething(*mask) || !isOutpainting(values)) return {};
+    return fail(ErrorCode::InvalidArgument, "mask and outpaint_* do not go together: outpainting makes its own mask",
+                "mask");
 }
 
 /// Several start pictures are the batch. (A1111 refuses more of them than batch_size.)
@@ -130,8 +163,10 @@ Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
     if (Expected<void> pictures = checkPictures(table, values); !pictures) return pictures;
     if (Expected<void> hires = checkHires(table, values); !hires) return hires;
     // Each factor is bounded by its own row, so the product stays far below 2^63.
+    const ParamValue *loops = values.find("loopback_loops");
+    const std::int64_t times = loops ? std::max(std::get<std::int64_t>(*loops), std::int64_t{1}) : 1;
     const std::int64_t pixels = values.get<std::int64_t>("width") * values.get<std::int64_t>("height") *
-                                values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter");
+                                values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter") * times;
     if (pixels > table.limits().pixelsPerTask)
         return fail(ErrorCode::InvalidArgument,
                     "width x height x batch_size x n_iter is " + std::to_string(pixels) + " pixels; a task may have " +
@@ -266,6 +301,8 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
     if (Expected<void> overridden = readOverrides(body, table, parsed.values); !overridden) return Unexpected{overridden.error()};
     if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
     if (Expected<void> resolved = resolveHiresSampler(body, table, mode, parsed); !resolved) return Unexpected{resolved.error()};
+    if (Expected<void> looped = resolveLoopback(parsed); !looped) return Unexpected{looped.error()};
+    if (Expected<void> outpainted = checkOutpainting(parsed.values); !outpainted) return Unexpected{outpainted.error()};
     resolveBatch(parsed);
     if (Expected<void> fits = checkTogether(table, parsed.values); !fits) return Unexpected{fits.error()};
     return parsed;

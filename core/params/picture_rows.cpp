@@ -3,10 +3,13 @@
 #include "core/params/param_table.h"
 #include "core/params/samplers.h"
 
+#include <array>
 #include <utility>
 
 namespace sg {
 namespace {
+
+constexpr std::array<const char *, 4> kOutpaintKeys{"outpaint_left", "outpaint_right", "outpaint_up", "outpaint_down"};
 
 using Names = std::vector<std::string>;
 
@@ -102,10 +105,109 @@ std::vector<ParamSpec> maskRows()
         inInfotext(named("inpainting_fill", "Masked content", "What the masked part is filled with before drawing.", 0,
                          1, {"Fill", "Original", "Latent noise", "Latent nothing"}),
                    "Masked content", {"fill", "", "latent noise", "latent nothing"}),
-        flag("mask_round", "Hard mask in the latents", "Off lets half-masked places be drawn half.", true, true),
+        inInfotext(
+            flag("mask_round", "Hard mask in the latents", "Off lets half-masked places be drawn half.", true, true),
+            "Mask rounding"),
+    };
+    for (ParamSpec &spec : rows) {
+        spec.onlyWith = {"mask"};
+        if (spec.key == "inpaint_full_res_padding") spec.onlyWith = {"inpaint_full_res"};
+        const bool whole = spec.key == "inpaint_full_res" || spec.key == "inpainting_mask_invert";
+        if (!whole && spec.key != "inpaint_full_res_padding")
+            spec.onlyWith.insert(spec.onlyWith.end(), kOutpaintKeys.begin(), kOutpaintKeys.end());
+    }
+    return rows;
+}
+
+std::vector<ParamSpec> softInpaintingRows()
+{
+    std::vector<ParamSpec> rows{
+        inInfotext(flag("soft_inpainting", "Soft inpainting",
+                        "Half-masked places are drawn half, and what hardly changed stays; wants a wide mask blur.",
+                        false, false),
+                   "Soft inpainting enabled"),
+        inInfotext(number("soft_schedule_bias", "Schedule bias",
+                          "Above 1 the start is kept early in the drawing, below 1 late.", 1, 0, 8, 0.1),
+                   "Soft inpainting schedule bias"),
+        inInfotext(number("soft_preservation_strength", "Preservation strength",
+                          "How strongly half-masked places keep the start.", 0.5, 0, 8, 0.05),
+                   "Soft inpainting preservation strength"),
+        inInfotext(number("soft_contrast_boost", "Transition contrast boost",
+                          "Brings back the contrast that half-masked places lose.", 4, 1, 32, 0.5),
+                   "Soft inpainting transition contrast boost"),
+        inInfotext(number("soft_mask_influence", "Mask influence", "How much the mask bends the difference threshold.",
+                          0, 0, 1, 0.05),
+                   "Soft inpainting mask influence"),
+        inInfotext(number("soft_difference_threshold", "Difference threshold",
+                          "How much a place may change before its start is hidden.", 0.5, 0, 8, 0.25),
+                   "Soft inpainting difference threshold"),
+        inInfotext(
+            number("soft_difference_contrast", "Difference contrast", "How sharply what changed ends.", 2, 0, 8, 0.25),
+            "Soft inpainting difference contrast"),
+    };
+    for (ParamSpec &spec : rows) {
+        spec.onlyWith = {"soft_inpainting"};
+        spec.infotextAlways = true;
+    }
+    rows.front().onlyWith = {"mask"};
+    rows.front().onlyWith.insert(rows.front().onlyWith.end(), kOutpaintKeys.begin(), kOutpaintKeys.end());
+    rows.front().infotextAlways = false;
+    return rows;
+}
+
+std::vector<ParamSpec> outpaintingRows()
+{
+    const std::array<const char *, 4> labels{"Outpaint left", "Outpaint right", "Outpaint up", "Outpaint down"};
+    std::vector<ParamSpec> rows;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        rows.push_back(
+            inInfotext(integer(kOutpaintKeys[i], labels[i],
+                               "How far the picture grows there; its width and height follow.", 0, 0, 0, 1024, "px"),
+                       labels[i]));
+        rows.back().step = 8;
+    }
+    return rows;
+}
+
+std::vector<ParamSpec> loopbackRows()
+{
+    std::vector<ParamSpec> rows{
+        integer("loopback_loops", "Loopback", "How often the result becomes the start again; 0 draws once.", 0, 0, 0,
+                32),
+        number("loopback_final_strength", "Final denoising strength", "That of the last loop.", 0.5, 0, 1, 0.01),
+        choice("loopback_curve", "Denoising curve", "How the strength goes from the first loop to the last.", "Linear",
+               {"Aggressive", "Linear", "Lazy"}),
     };
     for (ParamSpec &spec : rows)
-        spec.onlyWith = {spec.key == "inpaint_full_res_padding" ? "inpaint_full_res" : "mask"};
+        if (spec.key != "loopback_loops") spec.onlyWith = {"loopback_loops"};
+    return rows;
+}
+
+std::vector<ParamSpec> alternativeNoiseRows()
+{
+    std::vector<ParamSpec> rows{
+        inInfotext(flag("alternative_noise", "Alternative noise",
+                        "Searches in the start picture for the noise that it comes from, instead of drawing one.",
+                        false, false),
+                   "Alternative noise"),
+        inInfotext(text("decode_prompt", "Decode prompt", "What the start picture shows."), "Decode prompt"),
+        inInfotext(text("decode_negative_prompt", "Decode negative prompt", "What the start picture does not show."),
+                   "Decode negative prompt"),
+        inInfotext(number("decode_cfg_scale", "Decode CFG scale", "Guidance of the search; 2 or less is usual.", 1, 0,
+                          15, 0.1),
+                   "Decode CFG scale", {}, true),
+        inInfotext(integer("decode_steps", "Decode steps", "Of the search.", 50, 50, 1,
+                           static_cast<double>(ParamLimits{}.steps)),
+                   "Decode steps", {}, true),
+        inInfotext(number("decode_randomness", "Randomness", "The share of drawn noise in that which was found.", 0, 0,
+                          1, 0.01),
+                   "Randomness", {}, true),
+        inInfotext(flag("decode_sigma_adjustment", "Sigma adjustment",
+                        "Searches with each step's lower noise level, and leaves the noise its size.", false, false),
+                   "Sigma Adjustment", {}, true),
+    };
+    for (ParamSpec &spec : rows)
+        if (spec.key != "alternative_noise") spec.onlyWith = {"alternative_noise"};
     return rows;
 }
 
@@ -118,17 +220,23 @@ std::vector<ParamSpec> imageToImageRows()
             "The picture that the drawing starts from; several are drawn as one batch.", Names{}, Names{});
     pictures.maximum = static_cast<double>(ParamLimits{}.batchSize);
     ParamSpec mask =
-        row(ParamType::Picture, "mask", "Mask", "White is drawn anew, black stays; of the start picture's size.",
+        row(ParamType::Picture, "mask", "Mask", "White is drawn anew, black stays; of the start picture's shape.",
             std::string(), std::string());
+    ParamSpec latentMask =
+        row(ParamType::Picture, "latent_mask", "Latent mask",
+            "White is drawn anew in the latents, where that is not what the mask shows.", std::string(), std::string());
+    latentMask.onlyWith = {"mask"};
     std::vector<ParamSpec> rows{
         pictures,
         inInfotext(number("denoising_strength", "Denoising strength",
                           "How far the result may move away from the start: 0 keeps it, 1 forgets it.", 0.75, 0, 1,
                           0.01),
                    "Denoising strength", {}, true),
-        named("resize_mode", "Resize mode", "What happens to a start picture of another shape.", 0, 0,
-              {"Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
+        inInfotext(named("resize_mode", "Resize mode", "What happens to a start picture of another shape.", 0, 0,
+                         {"Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
+                   "Resize mode", {"", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
         mask,
+        latentMask,
         inInfotext(number("initial_noise_multiplier", "Noise multiplier", "Scales the noise that is laid on the start.",
                           1, 0, 1.5, 0.01),
                    "Noise multiplier"),
@@ -139,13 +247,20 @@ std::vector<ParamSpec> imageToImageRows()
                           "How closely an editing model (instruct-pix2pix) keeps to the picture; 1.5 is usual.", 1, 0,
                           10, 0.05),
                    "Image CFG scale"),
-        flag("img2img_color_correction", "Colours of the start picture",
-             "The result gets the colours of the start picture back.", false, false),
-        flag("img2img_fix_steps", "Exactly the steps asked for", "Otherwise only the strength's share of them is made.",
-             false, false),
+        inInfotext(flag("img2img_color_correction", "Colours of the start picture",
+                        "The result gets the colours of the start picture back.", false, false),
+                   "Color correction"),
+        inInfotext(flag("img2img_fix_steps", "Exactly the steps asked for",
+                        "Otherwise only the strength's share of them is made.", false, false),
+                   "Exact steps"),
     };
-    const std::vector<ParamSpec> ofMask = maskRows();
-    rows.insert(rows.begin() + 4, ofMask.begin(), ofMask.end());
+    std::vector<ParamSpec> ofMask = maskRows();
+    for (ParamSpec &spec : softInpaintingRows())
+        ofMask.push_back(std::move(spec));
+    rows.insert(rows.begin() + 5, ofMask.begin(), ofMask.end());
+    for (const auto more : {outpaintingRows, loopbackRows, alternativeNoiseRows})
+        for (ParamSpec &spec : more())
+            rows.push_back(std::move(spec));
     for (ParamSpec &spec : rows) {
         spec.group = ParamGroup::ImageToImage;
         // These are settings in A1111; its clients send them in override_settings.

@@ -44,11 +44,6 @@ constexpr std::array<std::string_view, 26> kFixedKeys{"Steps",
                                                       "RNG",
                                                       "Tiling"};
 
-bool isFixed(std::string_view key)
-{
-    return std::find(kFixedKeys.begin(), kFixedKeys.end(), key) != kFixedKeys.end();
-}
-
 std::string valueText(const ParamValue &value)
 {
     struct Printer {
@@ -83,9 +78,9 @@ public:
         for (const std::string_view key : kFixedKeys)
             fixed(key);
         for (const auto &[key, value] : m_facts.extras)
-            if (!isFixed(key)) pair(key, value);
+            if (!isFixedInfotextKey(key)) pair(key, value);
         for (const ParamSpec &spec : m_facts.table.specs()) {
-            if (spec.infotextKey.empty() || isFixed(spec.infotextKey)) continue;
+            if (spec.infotextKey.empty() || isFixedInfotextKey(spec.infotextKey)) continue;
             if (spec.key == "hr_scale" && applies(spec) && hiresResize()) continue;
             row(spec, false);
         }
@@ -334,6 +329,9 @@ public:
         size("Seed resize from", "seed_resize_from_w", "seed_resize_from_h");
         sampler();
         inpainting();
+        // A1111 writes its numbers, not that it was used.
+        if (m_table.find("alternative_noise") && !m_parsed.value("Decode steps").empty())
+            m_parsed.params["alternative_noise"] = true;
         hires();
     }
 
@@ -414,6 +412,11 @@ void readPrompts(std::string_view text, ParsedInfotext &parsed)
 }
 
 }  // namespace
+
+bool isFixedInfotextKey(std::string_view key)
+{
+    return std::find(kFixedKeys.begin(), kFixedKeys.end(), key) != kFixedKeys.end();
+}
 
 std::string pythonNumber(double value)
 {

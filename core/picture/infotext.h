@@ -56,6 +56,8 @@ Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &
 
 /// The infotext in a picture's file; empty where there is none, as in all but PNG.
 std::string infotextIn(std::string_view file);
+/// Whether A1111 gives the key a place of its own before the others.
+bool isFixedInfotextKey(std::string_view key);
 
 /// A number as Python prints it: 7 -> "7.0", 0.1 -> "0.1", 1e22 -> "1e+22".
 std::string pythonNumber(double value);

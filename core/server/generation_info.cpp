@@ -7,6 +7,7 @@
 
 #include <QDateTime>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -37,6 +38,21 @@ std::pair<Json, Json> promptsOf(const TaskRecord &task, std::size_t images)
             negatives[i] = parsed->negativePrompt;
         }
     return {prompts, negatives};
+}
+
+/// What A1111 adds to the keys that every picture has: numbers and flags as such, the rest as the infotext says it.
+Json extraParams(const ParsedInfotext &said)
+{
+    Json extra = Json::object();
+    for (const auto &[key, text] : said.pairs) {
+        if (isFixedInfotextKey(key) || key == "Version") continue;
+        const auto named = [&name = key](const ParamSpec &spec) { return spec.infotextKey == name; };
+        const std::vector<ParamSpec> &rows = ParamTable::standard().specs();
+        const auto row = std::find_if(rows.begin(), rows.end(), named);
+        const bool asValue = row != rows.end() && row->infotextValues.empty() && said.params.contains(row->key);
+        extra[key] = asValue ? said.params[row->key] : Json(text);
+    }
+    return extra;
 }
 
 bool usesStrength(const Json &params)
@@ -79,15 +95,13 @@ Json generationInfo(const TaskRecord &task, const ModelLibrary &library)
     };
     info["sd_vae_name"] = fact("VAE");
     info["sd_vae_hash"] = fact("VAE hash");
-    info["seed_resize_from_w"] = -1;
-    info["seed_resize_from_h"] = -1;
+    for (const char *key : {"seed_resize_from_w", "seed_resize_from_h"})
+        info[key] = task.params.value(key, Json(-1));
     const Json none;
     info["denoising_strength"] = usesStrength(task.params) ? param("denoising_strength") : none;
-    info["extra_generation_params"] = Json::object();
+    info["extra_generation_params"] = said ? extraParams(*said) : Json::object();
     if (const Json schedule = param("scheduler"); !schedule.is_null())
         info["extra_generation_params"]["Schedule type"] = schedule;
-    for (const char *key : {"Lora hashes", "TI hashes"})
-        if (Json hashes = fact(key); !hashes.is_null()) info["extra_generation_params"][key] = std::move(hashes);
     info["index_of_first_image"] = 0;
     info["infotexts"] = task.infotexts;
     info["styles"] = Json::array();

@@ -98,25 +98,6 @@ Expected<void> forEachPicture(const ParamSpec &spec, Json &body, Use use)
     return {};
 }
 
-std::string sizeText(const RequestPicture &picture)
-{
-    return std::to_string(picture.width) + "x" + std::to_string(picture.height);
-}
-
-Expected<void> checkMask(const std::vector<RequestPicture> &pictures)
-{
-    const auto isMask = [](const RequestPicture &picture) { return picture.row == "mask"; };
-    const auto mask = std::find_if(pictures.begin(), pictures.end(), isMask);
-    if (mask == pictures.end()) return {};
-    for (const RequestPicture &picture : pictures)
-        if (!isMask(picture) && (picture.width != mask->width || picture.height != mask->height))
-            return fail(ErrorCode::InvalidArgument,
-                        "mask has " + sizeText(*mask) + " pixels and the start picture " + sizeText(picture) +
-                            ": they must be of the same size",
-                        "mask");
-    return {};
-}
-
 }  // namespace
 
 Expected<std::string> decodePictureText(const std::string &text)
@@ -166,7 +147,6 @@ Expected<std::vector<RequestPicture>> takePictures(Json &body, const ParamTable 
         const auto take = [&](std::size_t index, Json &field) { return taker.take(spec, index, field); };
         if (Expected<void> done = forEachPicture(spec, body, take); !done) return Unexpected{done.error()};
     }
-    if (Expected<void> checked = checkMask(taken); !checked) return Unexpected{checked.error()};
     return taken;
 }
 

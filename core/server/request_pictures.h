@@ -39,7 +39,7 @@ Expected<std::string> storedPictureObject(const std::string &text);
 
 /// Takes the pictures out of the body: base64, data URI, or the name of a stored one. What stays in the body is their
 /// size and hash, so that it can be stored, echoed and compared.
-/// Errors  InvalidArgument (no base64, a URL, wrong type, sizes of mask and picture differ), UnusableFile (not a
+/// Errors  InvalidArgument (no base64, a URL, wrong type), UnusableFile (not a
 /// picture), TooLarge, NotFound (no such stored picture); subject = the field, the message says which of them.
 Expected<std::vector<RequestPicture>> takePictures(Json &body, const ParamTable &table, const StoredPictures &stored);
 

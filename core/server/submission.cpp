@@ -4,6 +4,7 @@
 #include "core/models/model_library.h"
 #include "core/params/generation_request.h"
 #include "core/params/picture_rows.h"
+#include "core/server/image_modes.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
@@ -138,9 +139,17 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
     if (!pictures) return Unexpected{pictures.error()};
     Json fields = withOverrides(body, rows, options);
+    std::vector<std::string> notes;
+    if (options.kind == TaskKind::ImageToImage) {
+        if (options.modelOptional)
+            if (Expected<void> scripts = readScripts(fields, *pictures, notes); !scripts)
+                return Unexpected{scripts.error()};
+        if (Expected<void> sized = sizeForOutpainting(fields, *pictures); !sized) return Unexpected{sized.error()};
+    }
     task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
     Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};
+    parsed->notes.insert(parsed->notes.end(), notes.begin(), notes.end());
     if (Expected<void> start = checkStart(*parsed, options); !start) return Unexpected{start.error()};
     if (Expected<void> styled = applyStyles(options.stylesFile, *parsed); !styled) return Unexpected{styled.error()};
     Expected<ModelRecord> model = chooseModel(body, *parsed, options, library, parsed->notes);

@@ -4,19 +4,9 @@ k-diffusion's samplers and A1111's rules (which part of the schedule, where the 
 Run with the peers' Python (packaging/dev.sh deps --peers):
     ~/.cache/serigraph/venv-peers/bin/python tests/parity/make_image_to_image.py
 """
-import pathlib
-import sys
-
 import torch
-from safetensors.torch import save_file
 
-HERE = pathlib.Path(__file__).resolve().parent
-STARTER = HERE.parents[1] / "resources/starter"
-sys.path[:0] = [str(HERE), str(STARTER)]
-
-from draw import condition  # noqa: E402
-from make_samplers import alphas_cumprod, draw, generators, k_diffusion  # noqa: E402
-from networks import LATENT_SCALE, read  # noqa: E402
+from starter_world import LATENT_SCALE, alphas_cumprod, condition, decoded, draw, generators, k_diffusion, read_starter, save
 
 # The same in image_to_image_test.cpp. All with CFG 5, 64x64, prompt "a red star", negative "blue".
 CASES = {
@@ -26,6 +16,13 @@ CASES = {
     "inpaint_noise": dict(sampler="Euler", steps=5, strength=1.0, seeds=[6], mask=True, fill="noise"),
     "inpaint_nothing": dict(sampler="Euler", steps=5, strength=0.8, seeds=[6], mask=True, fill="nothing", soft=True),
     "ddim": dict(sampler="DDIM", steps=8, strength=0.75, seeds=[9]),
+    "soft": dict(sampler="Euler", steps=6, strength=0.8, seeds=[8], mask=True, soft=True, blend=dict(bias=1.0, strength=0.5, boost=4.0)),
+    "soft_biased": dict(sampler="DPM++ 2M", steps=6, strength=0.8, seeds=[8], mask=True, soft=True,
+                        blend=dict(bias=0.5, strength=1.5, boost=1.5)),
+    "soft_ddim": dict(sampler="DDIM", steps=8, strength=0.75, seeds=[9], mask=True, soft=True, blend=dict(bias=0.1, strength=0.2, boost=4.0)),
+    "alternative": dict(sampler="Euler", steps=5, strength=1.0, seeds=[4], search=dict(steps=7, cfg=1.0, randomness=0.0, adjusted=False)),
+    "alternative_adjusted": dict(sampler="Euler", steps=5, strength=0.7, seeds=[4],
+                                 search=dict(steps=6, cfg=2.0, randomness=0.3, adjusted=True)),
     "ddim_inpaint": dict(sampler="DDIM", steps=8, strength=0.75, seeds=[9], mask=True),
 }
 HIRES = {
@@ -40,7 +37,7 @@ class World:
 
     def __init__(self):
         self.sampling, self.external = k_diffusion()
-        self.pair, self.vae = read(str(STARTER / "starter.safetensors"))
+        self.pair, self.vae = read_starter()
         self.words, self.without = condition(self.pair, ["a red star"]), condition(self.pair, ["blue"])
         self.denoiser = self.external.DiscreteEpsDDPMDenoiser(self.pair.unet, alphas_cumprod(), quantize=False)
         self.denoiser.get_eps = lambda x, t, context: self.network(x, t, context)
@@ -58,10 +55,10 @@ class World:
         return self.denoiser.get_sigmas(steps)
 
     def walk(self, sampler, x, sigmas, sources, keep=None):
-        """keep: (clean latent, mask of 1 where it is drawn)."""
+        """keep(x, sigma): x with the start where nothing is drawn."""
         def predict(at, sigma):
             made = self.guided(lambda context: self.denoiser(at, sigma, context=context))
-            return made if keep is None else made * keep[1] + keep[0] * (1 - keep[1])
+            return made if keep is None else keep(made, sigma)
         if sampler == "Euler":
             return self.sampling.sample_euler(predict, x, sigmas, disable=True)
         if sampler == "DPM++ 2M":
@@ -76,7 +73,7 @@ class World:
         walked = grid[:t_enc]
         for at in range(len(walked) - 1, 0, -1):
             here, after = alphas[walked[at]], alphas[walked[at - 1]]
-            seen = x if keep is None else x * keep[1] + keep[0] * (1 - keep[1])
+            seen = x if keep is None else keep(x, torch.tensor(float(walked[at])))
             eps = self.guided(lambda context: self.network(seen, torch.tensor(walked[at]), context))
             clean = (x - (1 - here).sqrt().float() * eps) / here.sqrt().float()
             x = after.sqrt().float() * clean + (1 - after).sqrt().float() * eps
@@ -87,8 +84,7 @@ class World:
         return self.vae.encode(x).latent_dist.mean * LATENT_SCALE
 
     def decode(self, latents):
-        pictures = torch.cat([self.vae.decode(latent[None] / LATENT_SCALE).sample for latent in latents])
-        return (((pictures + 1) / 2).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        return decoded(self.vae, latents)
 
 
 def t_enc_of(case):
@@ -96,6 +92,42 @@ def t_enc_of(case):
     if case.get("exact"):
         return int(case["steps"] / most), case["steps"] - 1
     return case["steps"], int(most * case["steps"])
+
+
+def hard(start, drawn):
+    return lambda x, sigma: x * drawn + start * (1 - drawn)
+
+
+def soft(start, drawn, bias, strength, boost):
+    """Differential inpainting as A1111 has it: what half-masked places keep falls with the noise, and what is mixed there gets the length that
+    the two have in the mean of that power."""
+    def keep(x, sigma):
+        share = (drawn.double() ** (strength * float(sigma.flatten()[0]) ** bias)).float()
+        mixed = torch.lerp(start, x, share.expand_as(x))
+        lengths = [v.double().square().sum(1, keepdim=True).sqrt() for v in (start, x, mixed)]
+        wanted = (lengths[0] ** boost * (1 - share) + lengths[1] ** boost * share) ** (1 / boost)
+        return mixed * (wanted / (lengths[2] + 1e-5)).float()
+    return keep
+
+
+def found(world, search, latent, noise):
+    """A1111's alternative noise: Euler's steps upwards from the picture, by the slope at the upper level or, adjusted, at the lower one, whose
+    first step does nothing. The words are the picture's, and what is found is mixed with what was drawn."""
+    sigmas = world.denoiser.get_sigmas(search["steps"]).flip(0)
+    x = latent
+    for low, high in zip(sigmas[:-1], sigmas[1:]):
+        at = low if search["adjusted"] else high
+        if at == 0:
+            continue
+        clean = [world.denoiser(x, at.expand(len(x)), context=context) for context in (world.without, world.words)]
+        slope = (x - clean[0] - (clean[1] - clean[0]) * search["cfg"]) / at
+        x = x + slope * (high - low)
+    x = x / sigmas[-1] if search["adjusted"] else x / x.std()
+    share = search["randomness"]
+    return (x * (1 - share) + noise * share) / (share ** 2 + (1 - share) ** 2) ** 0.5 - latent / sigmas[-1]
+
+
+MOVED = {}  # how far the latents of the soft cases went
 
 
 def from_pictures(world, case, pictures, latent_mask):
@@ -112,13 +144,18 @@ def from_pictures(world, case, pictures, latent_mask):
             latent = latent * (1 - drawn) + draw(generators(case["seeds"]), latent.shape[1:]) * drawn
         if case.get("fill") == "nothing":
             latent = latent * (1 - drawn)
-        keep = (latent, drawn)
+        keep = hard(latent, drawn) if "blend" not in case else soft(latent, drawn, **case["blend"])
+    if "search" in case:
+        noise = found(world, case["search"], latent, noise)
     if case["sampler"] == "DDIM":
         x = world.ddim(latent, noise, steps, t_enc, keep)
     else:
         sigmas = world.sigmas(case["sampler"], steps)[steps - t_enc - 1:]
         x = world.walk(case["sampler"], latent + noise * sigmas[0] + noise * case.get("extra", 0), sigmas, sources, keep)
-    return x if keep is None else x * keep[1] + keep[0] * (1 - keep[1])
+    if case.get("blend"):
+        MOVED[id(case)] = ((x - latent).square().sum(1)).sqrt()
+        return x
+    return x if keep is None else keep(x, None)
 
 
 def hires(world, case):
@@ -158,15 +195,13 @@ def main():
     out = {"start": pictures.contiguous(), "latent_mask": latent_mask}
     for name, case in CASES.items():
         out[name] = world.decode(from_pictures(world, case, pictures, latent_mask))
+        if id(case) in MOVED:
+            out[name + "_moved"] = MOVED[id(case)].contiguous()
         print(name, tuple(out[name].shape), "deviation", round(out[name].float().std().item(), 1))
     for name, case in HIRES.items():
         out[name] = world.decode(hires(world, case))
         print(name, tuple(out[name].shape), "deviation", round(out[name].float().std().item(), 1))
-    path = HERE / "image_to_image/pictures.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    save_file(out, path, {"origin": "tests/parity/make_image_to_image.py: resources/starter/starter.safetensors, diffusers 0.42, k-diffusion "
-                                    "0.1.1.post1, torch " + torch.__version__})
-    print(path, path.stat().st_size, "bytes")
+    save(out, __file__)
 
 
 main()

@@ -4,20 +4,10 @@ with A1111's noise, emphasis and rounding.
 Run with the peers' Python (packaging/dev.sh deps --peers):
     ~/.cache/serigraph/venv-peers/bin/python tests/parity/make_text_to_image.py
 """
-import pathlib
-import sys
-
 import torch
 from diffusers import DDIMScheduler
-from safetensors.torch import save_file
 
-HERE = pathlib.Path(__file__).resolve().parent
-STARTER = HERE.parents[1] / "resources/starter"
-sys.path[:0] = [str(HERE), str(STARTER)]
-
-from draw import condition  # noqa: E402
-from make_samplers import alphas_cumprod, draw, generators, k_diffusion, slerp  # noqa: E402
-from networks import LATENT_SCALE, read  # noqa: E402
+from starter_world import alphas_cumprod, condition, decoded, draw, generators, k_diffusion, read_starter, save, slerp
 
 # The same in text_to_image_test.cpp.
 CASES = {
@@ -74,17 +64,13 @@ def sample(sampling, external, pair, case):
 def main():
     torch.set_num_threads(1)
     sampling, external = k_diffusion()
-    pair, vae = read(str(STARTER / "starter.safetensors"))
+    pair, vae = read_starter()
     out = {}
     for name, case in CASES.items():
         latents = sample(sampling, external, pair, case)
-        pictures = torch.cat([vae.decode(latent[None] / LATENT_SCALE).sample for latent in latents])
-        out[name] = (((pictures + 1) / 2).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        out[name] = decoded(vae, latents)
         print(name, tuple(out[name].shape), "deviation", round(out[name].float().std().item(), 1))
-    path = HERE / "text_to_image/pictures.safetensors"
-    save_file(out, path, {"origin": "tests/parity/make_text_to_image.py: resources/starter/starter.safetensors, diffusers 0.42, k-diffusion "
-                                    "0.1.1.post1, torch " + torch.__version__})
-    print(path, path.stat().st_size, "bytes")
+    save(out, __file__)
 
 
 main()

@@ -2,6 +2,7 @@
 
 #include "core/base/image.h"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,12 @@ struct PreparedStart {
     Image latentMask;             ///< the same, a pixel for each latent pixel
 };
 
+/// One number for each latent pixel.
+struct LatentPlane {
+    int width = 0, height = 0;
+    std::vector<float> values;  ///< row by row
+};
+
 /// Work that the pipeline needs in the middle of a task and leaves to others.
 struct TaskTools {
     /// An RGB picture at another size: the upscaler of hires fix.
@@ -31,6 +38,8 @@ struct TaskTools {
     std::function<void(const std::vector<std::string> &prompts, bool larger)> useNetworks = {};
     /// Told the textual inversions that the pictures of the running batch use, and their hashes.
     std::function<void(const std::map<std::string, std::string> &embeddings)> embeddingsUsed = {};
+    /// Soft inpainting: told how far each latent pixel of a picture has moved from the start, before the picture comes.
+    std::function<void(std::int64_t index, LatentPlane distance)> latentsMoved = {};
     /// A tiny autoencoder for previews, where the request wants one.
     std::shared_ptr<Autoencoder> tiny = {};
     /// Latents that could not be decoded, and what they belong to; where they are there, nothing is drawn again.

@@ -1,8 +1,11 @@
 #include "core/diffusion/pipeline/sampling_pass.h"
 
+#include "core/base/error.h"
+#include "core/diffusion/sampling/schedules.h"
 #include "core/params/samplers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace sg {
@@ -33,6 +36,18 @@ void addPictureAlone(sampling::Guidance &guidance, double imageScale)
         const sampling::Words::Part &plain = unwanted[std::min(i, unwanted.size() - 1)].front();
         wanted[i].push_back({imageScale / guidance.scale - 1, plain.at});
     }
+}
+
+/// Two latents mixed, each latent pixel as long as the mean of the two lengths with that exponent, which keeps the
+/// contrast that a mix of things unlike each other loses. Shapes  a, b [B, C, h, w]; share of b [1, 1, h, w].
+torch::Tensor softMix(const torch::Tensor &a, const torch::Tensor &b, const torch::Tensor &share, double exponent)
+{
+    constexpr double kLeastLength = 1e-5;
+    const auto length = [](const torch::Tensor &x) { return x.norm(2, {1}, /*keepdim=*/true).to(torch::kDouble); };
+    const torch::Tensor mixed = a * (1 - share) + b * share;
+    const torch::Tensor wanted =
+        (length(a).pow(exponent) * (1 - share) + length(b).pow(exponent) * share).pow(1 / exponent);
+    return mixed * (wanted / (length(mixed) + kLeastLength)).to(mixed.scalar_type());
 }
 
 }  // namespace
@@ -121,8 +136,8 @@ sampling::GuidedModel SamplingPass::makeRefiner(sampling::Guidance guidance) con
 }
 
 /// The model until enough of the levels are behind it, then the refiner; never back, as in A1111. Calls go on counting.
-sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model,
-                                            const sampling::GuidedModel &refiner, bool &switched) const
+sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner,
+                                            bool &switched) const
 {
     const auto last = static_cast<float>(m_levels.size() - 1);
     const auto at = [this, &switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
@@ -143,21 +158,59 @@ sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model,
 sampling::Denoiser SamplingPass::masked(const sampling::Denoiser &plain, const Start &start) const
 {
     if (!start.redraw.defined()) return plain;
-    const auto kept = [redraw = start.redraw, latent = start.latent](const torch::Tensor &x) {
-        return x * redraw + latent * (1 - redraw);
-    };
+    const auto keep = [this, start](const torch::Tensor &x, float level) { return kept(start, x, level); };
     sampling::Denoiser made = plain;
     if (m_plan.walksSigmas()) {
-        made.x0 = [plain, kept](const torch::Tensor &x, float sigma) { return kept(plain.x0(x, sigma)); };
-        made.kept = kept;
+        made.x0 = [plain, keep](const torch::Tensor &x, float sigma) { return keep(plain.x0(x, sigma), sigma); };
+        made.kept = keep;
         return made;
     }
     // Here it is the network's input that keeps the unmasked part, without noise; its output is not touched.
-    made.eps = [plain, kept](const torch::Tensor &x, float t) { return plain.eps(kept(x), t); };
-    made.epsPair = [plain, kept](const torch::Tensor &x, float t, double share) {
-        return plain.epsPair(kept(x), t, share);
+    made.eps = [plain, keep](const torch::Tensor &x, float t) { return plain.eps(keep(x, t), t); };
+    made.epsPair = [plain, keep](const torch::Tensor &x, float t, double share) {
+        return plain.epsPair(keep(x, t), t, share);
     };
     return made;
+}
+
+/// The start's latents where nothing is drawn. Softly they give way as noise goes: the level is what the sampler walks,
+/// sigmas or timesteps, as in A1111.
+torch::Tensor SamplingPass::kept(const Start &start, const torch::Tensor &x, float level) const
+{
+    if (!start.soft) return x * start.redraw + start.latent * (1 - start.redraw);
+    const double weight = std::pow(double{level}, start.soft->scheduleBias) * start.soft->preservationStrength;
+    const torch::Tensor drawn = start.redraw.pow(weight);
+    return softMix(start.latent, x, drawn, start.soft->contrastBoost);
+}
+
+torch::Tensor SamplingPass::noiseOf(const torch::Tensor &latent, sampling::Guidance guidance,
+                                    const AlternativeNoise &search, const sampling::SamplerContext &context) const
+{
+    const sampling::GuidedModel model = makeModel(std::move(guidance));
+    std::vector<float> sigmas = sampling::sigmasFor("uniform", static_cast<int>(search.steps), m_levels);
+    std::reverse(sigmas.begin(), sigmas.end());
+    torch::Tensor x = latent;
+    for (std::size_t i = 1; i < sigmas.size(); ++i) {
+        if (context.stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
+        const float level = search.sigmaAdjustment ? sigmas[i - 1] : sigmas[i];
+        torch::Tensor denoised = x;  // without noise there is nothing to take away
+        if (level > 0) {
+            denoised = model.x0(x, level);
+            x = x + (x - denoised) / level * (sigmas[i] - sigmas[i - 1]);
+        }
+        if (context.observer)
+            context.observer({static_cast<int>(i) - 1, static_cast<int>(sigmas.size()) - 1, level, denoised, x});
+    }
+    if (search.sigmaAdjustment) return x / sigmas.back();
+    return x / x.std({1, 2, 3}, /*unbiased=*/true, /*keepdim=*/true);
+}
+
+torch::Tensor SamplingPass::replacing(const torch::Tensor &found, const torch::Tensor &drawn,
+                                      const torch::Tensor &latent, double randomness) const
+{
+    const double own = 1 - randomness;
+    const double spread = std::sqrt(randomness * randomness + own * own);
+    return (found * own + drawn * randomness) / spread - latent / m_levels.sigmaMax();
 }
 
 torch::Tensor SamplingPass::run(sampling::Guidance guidance, sampling::Guidance refined, const torch::Tensor &noise,
@@ -173,10 +226,10 @@ torch::Tensor SamplingPass::run(sampling::Guidance guidance, sampling::Guidance 
     if (from && refiner) refiner->setCalls(from->refinerCalls);
     const sampling::Denoiser plain = refiner ? handedOver(model, *refiner, switched) : model.denoiser();
     try {
-        const torch::Tensor made = sampling::runSampler(
-            m_plan.sampler(), from ? from->sampler.clone() : m_plan.begin(noise, start.latent), masked(plain, start),
-            context);
-        if (!start.redraw.defined()) return made;
+        const torch::Tensor made =
+            sampling::runSampler(m_plan.sampler(), from ? from->sampler.clone() : m_plan.begin(noise, start.latent),
+                                 masked(plain, start), context);
+        if (!start.redraw.defined() || start.soft) return made;
         return made * start.redraw + start.latent * (1 - start.redraw);
     } catch (sampling::RunLeft &left) {
         throw PassLeft{{std::move(left.state), model.calls(), refiner ? refiner->calls() : 0, switched}};

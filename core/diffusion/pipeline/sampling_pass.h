@@ -41,6 +41,7 @@ public:
     struct Start {
         torch::Tensor latent;
         torch::Tensor redraw;
+        std::optional<SoftInpainting> soft = {};
     };
 
     /// Errors  throws Failure InvalidArgument for an unknown sampler or schedule.
@@ -65,6 +66,15 @@ public:
     /// Opens what the sampler draws from besides the noise's blocks.
     void prepare(sampling::NoiseSource &noise) const { m_plan.prepare(noise); }
 
+    /// The noise that Euler's walk would make these latents of, found by walking it upwards; of a spread of 1, or, with
+    /// sigma adjustment, divided by the highest level. Tells the observer each step. Shapes  latent [B, C, h, w],
+    /// returns the same.
+    torch::Tensor noiseOf(const torch::Tensor &latent, sampling::Guidance guidance, const AlternativeNoise &search,
+                          const sampling::SamplerContext &context) const;
+    /// What makes the walk begin with that noise alone where it begins at the highest level.
+    torch::Tensor replacing(const torch::Tensor &found, const torch::Tensor &drawn, const torch::Tensor &latent,
+                            double randomness) const;
+
     /// Shapes  noise [B, C, h, w]; returns the same. Without a start the noise alone is what it begins with.
     /// `refined`: the refiner's guidance, where there is one. `from`: goes on from there instead, without `noise`.
     /// Errors  throws PassLeft when the context says so.
@@ -77,6 +87,7 @@ private:
     sampling::GuidedModel makeRefiner(sampling::Guidance guidance) const;
     sampling::Denoiser handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner,
                                   bool &switched) const;
+    torch::Tensor kept(const Start &start, const torch::Tensor &x, float level) const;
     sampling::Denoiser masked(const sampling::Denoiser &plain, const Start &start) const;
 
     Checkpoint &m_checkpoint;

@@ -109,7 +109,7 @@ StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, con
     if (!prepared.latentMask.empty()) {
         start.redraw = toMask(prepared.latentMask).to(checkpoint.device);
         // As the reference rounds: half to even.
-        if (request.start.maskRound) start.redraw = start.redraw.round();
+        if (request.start.maskRound && !request.start.soft.enabled) start.redraw = start.redraw.round();
     }
     start.concat = concatFor(checkpoint, prepared, start.latent, start.latent.size(3), start.latent.size(2));
     if (start.latent.size(0) == 1 && request.batchSize > 1)

@@ -38,6 +38,15 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
+/// How far each latent pixel lies from where it was. Shapes  [C, h, w] both.
+LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after)
+{
+    const torch::Tensor distance = (after - before).norm(2, {0}).to(torch::kCPU, torch::kFloat).contiguous();
+    LatentPlane plane{static_cast<int>(distance.size(1)), static_cast<int>(distance.size(0)), {}};
+    plane.values.assign(distance.data_ptr<float>(), distance.data_ptr<float>() + distance.numel());
+    return plane;
+}
+
 /// What the network is told with a prompt when it draws a picture of this size.
 Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
@@ -91,6 +100,9 @@ private:
     PassGuidance guidanceOfLarger();
     torch::Tensor sample(const SamplingPass &pass, PassGuidance guidance, sampling::NoiseSource &noise,
                          const SamplingPass::Start &start);
+    bool searchesNoise(const SamplingPass &pass) const;
+    torch::Tensor firstNoise(const SamplingPass &pass, sampling::NoiseSource &noise, const SamplingPass::Start &start);
+    torch::Tensor startLatents() const;
     torch::Tensor drawBatch();
     torch::Tensor drawLarger(const torch::Tensor &latents);
     torch::Tensor goOnLarger();
@@ -136,6 +148,7 @@ Task::Task(const TaskModels &models, const GenerationRequest &request, const Tas
                  name}};
     m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config));
     m_steps = m_first->updates();
+    if (searchesNoise(*m_first)) m_steps += request.alternativeNoise.steps;
     if (request.hires.enabled) {
         Checkpoint &larger = models.hires ? models.hires->checkpoint : m_checkpoint;
         requireSameLatents(m_checkpoint, larger, isLatentUpscaler(request.hires.upscaler), "hr_checkpoint_name");
@@ -300,8 +313,10 @@ torch::Tensor Task::sample(const SamplingPass &pass, PassGuidance guidance, samp
     m_context.noise.next = [&noise, device] { return noise.next().to(device); };
     m_context.noise.between = [&noise, device](float from, float to) { return noise.between(from, to).to(device); };
     torch::Tensor first;
-    if (!from) first = noise.first().to(device);
-    if (!from && &pass == &*m_first && m_request.start.used()) first = first * m_request.start.noiseMultiplier;
+    if (!from)
+        first = firstNoise(pass, noise, start);
+    else if (searchesNoise(pass))
+        m_stepsBefore += m_request.alternativeNoise.steps;
     if (m_inspector) m_inspector->beginStep(m_stepsBefore + (from ? from->pass.sampler.step : 0) + 1);
     const nn::Probe::Scope probe(m_inspector.get());
     torch::Tensor latents;
@@ -318,17 +333,50 @@ torch::Tensor Task::sample(const SamplingPass &pass, PassGuidance guidance, samp
     return latents;
 }
 
+bool Task::searchesNoise(const SamplingPass &pass) const
+{
+    return m_request.start.used() && m_request.alternativeNoise.enabled && &pass == &*m_first && pass.updates() > 0;
+}
+
+/// The seeds' noise; from pictures as much of it as was asked for, or that which is found in them.
+torch::Tensor Task::firstNoise(const SamplingPass &pass, sampling::NoiseSource &noise, const SamplingPass::Start &start)
+{
+    const torch::Tensor drawn = noise.first().to(m_checkpoint.device);
+    if (&pass != &*m_first || !m_request.start.used()) return drawn;
+    const AlternativeNoise &search = m_request.alternativeNoise;
+    if (!searchesNoise(pass)) return drawn * m_request.start.noiseMultiplier;
+    GenerationRequest asked = m_request;
+    asked.cfgScale = search.cfgScale;
+    asked.cfgRescale = asked.skipEarlyCfg = asked.sMinUncond = asked.guidanceStart = 0;
+    asked.guidanceEnd = 1;
+    const std::vector<PromptPair> prompts{{search.prompt, search.negativePrompt}};
+    PromptGuidance words =
+        promptGuidance(m_checkpoint, m_models.base.conditioner, asked, prompts, {.steps = search.steps},
+                       dressFor(m_checkpoint, m_request.width, m_request.height));
+    const torch::Tensor found = pass.noiseOf(start.latent, std::move(words.guidance), search, m_context);
+    requireFinite(found, "in the noise that was searched for");
+    m_stepsBefore += search.steps;
+    return pass.replacing(found, drawn, start.latent, search.randomness);
+}
+
+/// What every batch begins with: the pictures' latents, the masked part filled.
+torch::Tensor Task::startLatents() const
+{
+    torch::Tensor fill;
+    if (m_request.start.maskedContent == MaskedContent::LatentNoise)
+        fill = noiseOfFill(m_start.latent.size(3), m_start.latent.size(2)).first().to(m_checkpoint.device);
+    return withMaskedContent(m_start, m_request.start.maskedContent, fill);
+}
+
 torch::Tensor Task::drawBatch()
 {
     const std::int64_t factor = m_checkpoint.config.latentFactor;
     const std::int64_t width = m_request.width / factor, height = m_request.height / factor;
     sampling::NoiseSource noise = noiseOfBatch(width, height);
     if (!m_start.latent.defined()) return sample(*m_first, guidanceOfBatch(), noise, {});
-    torch::Tensor fill;
-    if (m_request.start.maskedContent == MaskedContent::LatentNoise)
-        fill = noiseOfFill(width, height).first().to(m_checkpoint.device);
-    const torch::Tensor latent = withMaskedContent(m_start, m_request.start.maskedContent, fill);
-    return sample(*m_first, guidanceOfBatch(), noise, {latent, m_start.redraw});
+    SamplingPass::Start start{startLatents(), m_start.redraw};
+    if (m_request.start.soft.enabled) start.soft = m_request.start.soft;
+    return sample(*m_first, guidanceOfBatch(), noise, start);
 }
 
 /// Hires fix: the latents made larger, the seeds' noise of that size on them, and drawn again.
@@ -421,9 +469,12 @@ void Task::decode(const torch::Tensor &latents)
     Checkpoint &checkpoint = m_hires ? m_hires->checkpoint() : m_checkpoint;
     const std::int64_t batch = m_firstImage / m_request.batchSize;
     const bool keeps = m_tools.kept && !m_tools.drawing.empty();
+    torch::Tensor begun;
+    if (m_request.start.soft.enabled && m_start.redraw.defined() && m_tools.latentsMoved) begun = startLatents();
     try {
         for (std::int64_t i = 0; i < latents.size(0); ++i) {
             requireNotStopped(m_context.stop);
+            if (begun.defined()) m_tools.latentsMoved(m_firstImage + i, movedBetween(begun[i], latents[i]));
             m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
             m_decoded = i + 1;
             report({.step = m_steps, .sampled = false});

@@ -42,7 +42,7 @@ torch::Tensor LcmLevels::x0(const Denoiser &model, const torch::Tensor &x, float
     const double take = t / std::sqrt(t * t + kData * kData);
     const torch::Tensor eps = model.eps(x / std::sqrt(sigma * sigma + 1), static_cast<float>(nearest(sigma)));
     const torch::Tensor denoised = (x - eps * sigma) * take + x * keep;
-    return model.kept ? model.kept(denoised) : denoised;
+    return model.kept ? model.kept(denoised, sigma) : denoised;
 }
 
 }  // namespace sg::sampling

@@ -31,7 +31,7 @@ struct Denoiser {
     EpsPredictor eps;
     EpsPairPredictor epsPair;
     /// With a mask: a clean picture that LCM made of eps, with the start where nothing is drawn. May be empty.
-    std::function<torch::Tensor(const torch::Tensor &denoised)> kept = {};
+    std::function<torch::Tensor(const torch::Tensor &denoised, float sigma)> kept = {};
 };
 
 /// Fresh noise of x's shape on x's device: a generator's next block, or the path of a Brownian motion between two

@@ -15,21 +15,31 @@ namespace sg::engine {
 /// Source  A1111 1.10.1's rules as facts (docs/compatibility.md); primitives in core/imaging.
 class StartPreparation {
 public:
-    /// `latentFactor`: pixels for each latent pixel. Errors  throws Failure InvalidArgument (mask and picture of
-    /// different sizes).
+    /// `latentFactor`: pixels for each latent pixel. Errors  throws Failure InvalidArgument (start pictures of
+    /// different sizes where a mask or outpainting needs them of one, a canvas smaller than the picture).
     StartPreparation(const GenerationRequest &request, std::int64_t latentFactor);
 
     const PreparedStart &prepared() const { return m_prepared; }
+    /// Soft inpainting: how far the latents of a drawn picture have moved. Comes before finished().
+    void latentsMoved(std::int64_t index, const LatentPlane &distance);
     /// A drawn picture as it is handed over; `index` counts in the whole task.
     Image finished(std::int64_t index, Image drawn) const;
 
 private:
-    void prepareMask(const GenerationRequest &request, std::int64_t latentFactor);
+    void prepareMask(const GenerationRequest &request);
+    void prepareCanvas(const GenerationRequest &request);
+    void prepareLatentMask(const GenerationRequest &request, std::int64_t latentFactor);
     Image preparePicture(const GenerationRequest &request, const Image &picture);
 
+    const Image &ofPicture(const std::vector<Image> &list, std::int64_t index) const;
+
     std::int64_t m_batchSize = 1;
+    std::optional<SoftInpainting> m_soft;
     PreparedStart m_prepared;
     Image m_overlayMask;                      // empty without a mask
+    Image m_drawnMask;                        // what the latents' mask is made of, at the drawn size
+    std::vector<Image> m_grounds;             // soft inpainting: the pictures that the overlays are made of
+    Image m_softOverlay;                      // of the picture that comes next
     std::optional<imaging::Region> m_region;  // "only masked"
     std::vector<Image> m_overlays;            // one a start picture, or none
     std::vector<Image> m_colours;             // likewise

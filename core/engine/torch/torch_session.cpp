@@ -4,6 +4,7 @@
 #include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/engine/torch/companions.h"
+#include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
@@ -109,6 +110,24 @@ std::vector<FileIdentity> identitiesOf(const ModelRef &model)
     for (const auto *one : {&model.vae, &model.refiner, &model.hires})
         if (*one) add(**one);
     return all;
+}
+
+/// Draws between the work on pixels before and after, once or in loops, which are not left on the way.
+std::unique_ptr<ParkedTask> drawFinished(const TaskModels &models, const GenerationRequest &request, TaskTools tools,
+                                         GenerationSink &sink, const std::stop_token &stop, const ParkedTask *from)
+{
+    const auto drawOne = [&](const GenerationRequest &wanted, GenerationSink &to) {
+        StartPreparation preparation(wanted, models.base.checkpoint.config.latentFactor);
+        FinishingSink finishing(preparation, to);
+        tools.latentsMoved = [&](std::int64_t index, const LatentPlane &distance) {
+            preparation.latentsMoved(index, distance);
+        };
+        return drawPictures(models, wanted, preparation.prepared(), tools, finishing, stop, from);
+    };
+    if (request.loopback.loops == 0 || !request.start.used()) return drawOne(request, sink);
+    tools.kept = nullptr;  // they would be one loop's
+    drawLoops(request, sink, drawOne);
+    return {};
 }
 
 class TorchRun final : public ParkedRun {
@@ -245,8 +264,6 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
         sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
                      std::to_string(plan.allRows) + " rows at once");
 
-    const StartPreparation preparation(request, base.resident->checkpoint->config.latentFactor);
-    FinishingSink finishing(preparation, sink);
     TaskTools tools{.enlarge = pictureEnlarger(request),
                     .useNetworks =
                         [&](const auto &prompts, bool larger) {
@@ -258,8 +275,8 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
                     .kept = &m_kept,
                     .drawing = drawingOf(model, request)};
     if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
-    std::unique_ptr<ParkedTask> task = drawPictures(models, request, preparation.prepared(), tools, finishing, stop,
-                                                    left ? left->task.get() : nullptr);
+    std::unique_ptr<ParkedTask> task =
+        drawFinished(models, request, std::move(tools), sink, stop, left ? left->task.get() : nullptr);
     if (!task) return nullptr;
     auto parked = std::make_unique<TorchRun>();
     parked->task = std::move(task);

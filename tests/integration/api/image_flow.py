@@ -88,6 +88,66 @@ def test_a1111():
     assert (used["mask_blur"], used["mask_blur_x"]) == (4, 9), used
 
 
+def scripted(**more):
+    answer = server.post("/sdapi/v1/img2img", {**WEBUI, **more})
+    assert answer.status == 200, answer
+    answer = answer.json()
+    return answer["parameters"], json.loads(answer["info"]), answer.get("x_notes", []), answer["images"]
+
+
+def size_of(image):
+    return struct.unpack(">II", decode_image(image)[16:24])
+
+
+def test_scripts_of_a1111_are_rows():
+    soft, info, notes, _ = scripted(mask=MASK, alwayson_scripts={"Soft Inpainting": {"args": [True, 2, 0.75, 3, 0.1, 0.25, 4]}, "Refiner": {"args": [False]}})
+    assert soft["soft_inpainting"] is True and soft["soft_contrast_boost"] == 3 and len(notes) == 1 and "alwayson_scripts" in notes[0], (soft, notes)
+    assert "Soft inpainting enabled: True, Soft inpainting schedule bias: 2.0, " in info["infotexts"][0], info
+    extra = info["extra_generation_params"]
+    assert extra["Soft inpainting difference contrast"] == 4 and extra["Mask blur"] == 4 and "Steps" not in extra and "Version" not in extra, extra
+    loops, info, notes, images = scripted(script_name="Loopback", script_args=[3, 0.25, "Linear", "None"], denoising_strength=0.75)
+    assert len(images) == 3 and info["all_seeds"] == [7, 8, 9] and not notes, (info, notes)
+    assert [text.split("Denoising strength: ")[1].split(",")[0] for text in info["infotexts"]] == ["0.75", "0.5", "0.25"], info["infotexts"]
+    assert "Final denoising strength: 0.25, Denoising curve: Linear, Loop: 2/3" in info["infotexts"][1], info["infotexts"]
+    assert len(scripted(loopback_loops=3, n_iter=2)[3]) == 2
+    grown, info, _, images = scripted(script_name="poor man's outpainting", script_args=[32, 2, 0, ["left", "up"]])
+    assert size_of(images[0]) == (128, 128) and (grown["outpaint_left"], grown["outpaint_right"], grown["mask_blur"]) == (64, 0, 4), grown
+    assert "Size: 128x128" in info["infotexts"][0] and "Outpaint left: 64" in info["infotexts"][0], info
+    second, _, notes, images = scripted(script_name="Outpainting mk2", script_args=["", 32, 8, ["right"]])
+    assert size_of(images[0]) == (128, 64) and second["mask_blur"] == 8 and "mk2" in notes[0], (second, notes)
+    _, info, _, _ = scripted(script_name="img2img alternative test", sampler_name="DDIM",
+                             script_args=["", True, True, "a cat", "a dog", True, 4, True, 1.5, 0.25, True])
+    assert (info["sampler_name"], info["steps"], info["prompt"], info["denoising_strength"]) == ("Euler", 4, "a cat", 1), info
+    assert "Decode prompt: a cat, Decode negative prompt: a dog, Decode CFG scale: 1.5, Decode steps: 4, Randomness: 0.25, Sigma Adjustment: True" \
+        in info["infotexts"][0], info
+    assert any("script_name" in note for note in scripted(script_name="x/y/z plot", script_args=[1])[2])
+    for bad in ({"script_name": "loopback", "script_args": 5}, {"script_name": "loopback", "script_args": [99]},
+                {"script_name": "poor man's outpainting", "script_args": ["many"]},
+                {"script_name": "poor man's outpainting", "script_args": [16, 4, 0, "left"]},
+                {"mask": MASK, "alwayson_scripts": {"soft inpainting": {"args": "x"}}},
+                {"mask": MASK, "alwayson_scripts": {"soft inpainting": {"args": ["yes"]}}}):
+        refused = server.post("/sdapi/v1/img2img", {**WEBUI, **bad})
+        assert refused.status == 422, (bad, refused)
+
+
+def test_the_grown_picture_has_its_own_size():
+    reply = server.post("/img2img", {**BODY, "init_images": [b64(png(60, 64))], "outpaint_right": 10, "outpaint_down": 24, "width": 512, "height": 512}).json()
+    picture = server.get(reply["ossUrl"][0]).body
+    assert struct.unpack(">II", picture[16:24]) == (72, 88), reply
+    for more, field in (({"outpaint_right": 1025}, "outpaint_right"), ({"outpaint_up": 8, "mask": MASK}, "mask"),
+                        ({"outpaint_up": 8, "loopback_loops": 2}, "loopback_loops"), ({"loopback_loops": 2, "init_images": [START, START]}, "init_images"),
+                        ({"outpaint_up": 8, "init_images": [START, b64(png(32, 32))]}, "init_images"),
+                        ({"loopback_curve": "Wild"}, "loopback_curve"), ({"decode_steps": 0}, "decode_steps")):
+        refused = server.post("/img2img", {**BODY, **more})
+        assert refused.status == 400 and refused.json()["field"] == field, (more, refused)
+
+
+def test_masks_of_another_size():
+    for more in ({"inpaint_full_res": False}, {"inpaint_full_res": True}):
+        reply = server.post("/img2img", {**BODY, "mask": b64(png(32, 48)), "latent_mask": b64(png(16, 16)), **more}).json()
+        assert reply["status"] == "succeeded" and len(inputs(reply["taskId"])) == 3, reply
+
+
 def test_stored_pictures_by_name():
     made = server.post("/txt2img", {key: value for key, value in BODY.items() if key != "init_images"}).json()
     name = f"images/default/{made['taskId']}_1.png"
@@ -116,7 +176,7 @@ def test_bad_values_have_their_own_errors():
              ({"init_images": START}, 400, "init_images", "list"), ({"init_images": [5]}, 400, "init_images", "init_images[0]"),
              ({"init_images": many}, 400, "init_images", "at most"), ({"init_images": []}, 400, "init_images", "at least one"),
              ({"init_images": None}, 400, "init_images", "at least one"),
-             ({"mask": b64(png(32, 64))}, 400, "mask", "32x64"), ({"mask": "x"}, 400, "mask", "mask is no picture in base64"),
+             ({"mask": "x"}, 400, "mask", "mask is no picture in base64"),
              ({"mask": [MASK]}, 400, "mask", "text"), ({"denoising_strength": 1.5}, 400, "denoising_strength", "between 0 and 1"),
              ({"resize_mode": 4}, 400, "resize_mode", "between 0 and 3"), ({"inpainting_fill": -1}, 400, "inpainting_fill", "between 0 and 3"),
              ({"mask_blur": 65}, 400, "mask_blur", "between 0 and 64")]

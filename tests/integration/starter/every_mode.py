@@ -45,7 +45,7 @@ def pixels(file):
 def check(name, path, fields, different_from=None):
     """Draws, draws again from the infotext, compares. Returns the files."""
     body = {**PROMPT, **fields}
-    inputs = {key: body[key] for key in ("init_images", "mask") if key in body}
+    inputs = {key: body[key] for key in ("init_images", "mask", "latent_mask") if key in body}
     files = draw(path, body)
     for number, file in enumerate(files):
         info = server.post("/sdapi/v1/png-info", {"image": base64.b64encode(file).decode()})
@@ -149,9 +149,17 @@ def test_hires_fix_and_refiner():
 
 def test_image_to_image():
     plain = image("image to image")[0]
+    for mode in range(1, 4):
+        image(f"resize mode {mode}", plain, resize_mode=mode, width=96)
     image("strength", plain, denoising_strength=0.3)
     image("noise multiplier", plain, initial_noise_multiplier=0.8)
     image("extra noise", plain, img2img_extra_noise=0.2)
+    image("exact steps", plain, img2img_fix_steps=True)
+    image("colour correction", plain, img2img_color_correction=True)
+    image("alternative noise", plain, alternative_noise=True, decode_prompt="a star", decode_steps=5, decode_cfg_scale=1.5, decode_randomness=0.2,
+          decode_sigma_adjustment=True)
+    grown = image("outpainting", plain, outpaint_left=16, outpaint_down=32, mask_blur=3, inpainting_fill=2)[0]
+    image("soft outpainting", grown, outpaint_left=16, outpaint_down=32, mask_blur=3, inpainting_fill=2, soft_inpainting=True)
     assert len(image("two starts", None, init_images=[START, pictures.b64(pictures.start().rotate(90))])) == 2
 
 
@@ -162,6 +170,10 @@ def test_inpainting():
         image(f"fill {fill}", plain, **masked, inpainting_fill=fill)
     image("inverted", plain, **masked, inpainting_fill=1, inpainting_mask_invert=1)
     image("only masked", plain, mask=MASK, mask_blur=2, inpaint_full_res=True, inpaint_full_res_padding=8, inpainting_fill=1)
+    image("soft latents", plain, **masked, inpainting_fill=1, mask_round=False)
+    image("soft inpainting", plain, **masked, inpainting_fill=1, soft_inpainting=True, soft_schedule_bias=0.8, soft_preservation_strength=0.7,
+          soft_contrast_boost=3, soft_mask_influence=0.2, soft_difference_threshold=1, soft_difference_contrast=3)
+    image("latent mask", plain, **masked, inpainting_fill=1, latent_mask=pictures.b64(pictures.mask((20, 24, 31, 47))))
     image("blur across", plain, mask=MASK, mask_blur_x=6, mask_blur_y=1, inpaint_full_res=False, inpainting_fill=1)
 
 

@@ -151,6 +151,79 @@ def test_lcm_with_a_mask():
     assert difference(other[0], pictures[0])[24:48, 20:44].mean() > 2
 
 
+def test_soft_inpainting_leaves_what_hardly_changed():
+    for more in ({"inpaint_full_res": False}, {"inpaint_full_res": True, "inpaint_full_res_padding": 8}):
+        request = dict(init_images=[b64(start((128, 128)))], mask=b64(mask((16, 16, 47, 47), (128, 128))), mask_blur=4, denoising_strength=0.9,
+                       inpainting_fill=1, width=128, height=128, **more)
+        soft, info = post("img2img", **request, alwayson_scripts={"Soft Inpainting": {"args": [True]}})
+        rows, _ = post("img2img", **request, soft_inpainting=True)
+        plain, _ = post("img2img", **request)
+        assert soft[0].tobytes() == rows[0].tobytes() and soft[0].tobytes() != plain[0].tobytes()
+        assert "Soft inpainting enabled: True" in info["infotexts"][0], info
+        away = difference(soft[0], start((128, 128))).max(-1)
+        assert away[20:44, 20:44].mean() > 5, away[20:44, 20:44].mean()
+        # Far from the mask the picture is the given one to the byte.
+        assert away[112:].max() == 0 and away[:, 112:].max() == 0, (more, away[112:].max(), away[:, 112:].max())
+
+
+def test_a_latent_mask_of_its_own_and_masks_of_other_sizes():
+    whole = dict(init_images=[b64(start())], denoising_strength=0.9, mask_blur=0, inpaint_full_res=False)
+    half, _ = post("img2img", **whole, mask=b64(mask((0, 0, 63, 63))), latent_mask=b64(mask((32, 0, 63, 63))))
+    away = difference(half[0], start()).max(-1)
+    assert away[:, 40:].mean() > 2 * away[:, :24].mean(), (away[:, 40:].mean(), away[:, :24].mean())
+    for full in (False, True):
+        request = {**whole, "inpaint_full_res": full}
+        small, _ = post("img2img", **request, mask=b64(mask((16, 16, 31, 31), (32, 32))))
+        away = difference(small[0], start()).max(-1)
+        # Twice as large: what is resized rings a little around its edge.
+        assert away[:24].max() == 0 and away[:, :24].max() == 0 and away[36:, 36:].mean() > 5, full
+
+
+def test_loopback_goes_on_from_its_own_pictures():
+    request = dict(init_images=[b64(start())], denoising_strength=0.6)
+    loops, info = post("img2img", **request, script_name="loopback", script_args=[3, 0.2, "Linear", "None"])
+    assert len(loops) == 3 and info["all_seeds"] == [4, 5, 6]
+    # Each picture is what its infotext says of the one before it.
+    before = start()
+    for picture, text, strength, seed in zip(loops, info["infotexts"], (0.6, 0.4, 0.2), info["all_seeds"]):
+        assert f"Seed: {seed}, " in text and f"Denoising strength: {strength}," in text, text
+        alone, _ = post("img2img", init_images=[b64(before)], seed=seed, denoising_strength=strength)
+        assert alone[0].tobytes() == picture.tobytes(), text
+        before = picture
+    clear = start().convert("RGBA")
+    clear.putalpha(128)
+    coloured, _ = post("img2img", **{**request, "init_images": [b64(clear)]}, loopback_loops=2, img2img_color_correction=True)
+    assert len(coloured) == 2
+    last, info = post("img2img", **request, loopback_loops=3, loopback_final_strength=0.2, n_iter=2)
+    assert len(last) == 2 and info["all_seeds"] == [6, 9] and last[0].tobytes() == loops[2].tobytes()
+
+
+def test_outpainting_grows_the_picture():
+    request = dict(init_images=[b64(start())], denoising_strength=0.9, inpainting_fill=0, width=512, height=512)
+    grown, info = post("img2img", **request, outpaint_left=32, outpaint_down=64, mask_blur=0)
+    assert grown[0].size == (96, 128) and "Outpaint left: 32, Outpaint down: 64" in info["infotexts"][0], info
+    old = grown[0].crop((32, 0, 96, 64))
+    assert old.tobytes() == start().tobytes(), "the old part stays to the byte"
+    new = numpy.asarray(grown[0], int)[64:]
+    assert new.std() > 3, "nothing was drawn"
+    blurred, _ = post("img2img", **request, outpaint_right=64, mask_blur=2)
+    # Away from the seam as well: the mask's blur reaches five pixels further than what it keeps clear of.
+    assert difference(blurred[0].crop((0, 0, 52, 64)), start().crop((0, 0, 52, 64))).max() == 0
+    script, _ = post("img2img", **request, script_name="Poor man's outpainting", script_args=[64, 0, 0, ["left"]])
+    assert script[0].size == (128, 64) and script[0].crop((64, 0, 128, 64)).tobytes() == start().tobytes()
+
+
+def test_noise_that_is_found_in_the_picture():
+    original, _ = post("txt2img", steps=20)
+    request = dict(init_images=[b64(original[0])], cfg_scale=1, steps=30, denoising_strength=1)
+    found, info = post("img2img", **request, alternative_noise=True, decode_prompt=PROMPT["prompt"], decode_steps=30, decode_sigma_adjustment=True)
+    drawn, _ = post("img2img", **request)
+    through, _ = post("img2img", **{**request, "denoising_strength": 0})
+    near, far = difference(found[0], through[0]).mean(), difference(drawn[0], through[0]).mean()
+    assert near < 12 and near < far / 3, (near, far)
+    assert "Decode steps: 30" in info["infotexts"][0] and info["extra_generation_params"]["Decode prompt"] == PROMPT["prompt"], info
+
+
 def test_hires_fix_of_a_template():
     template = "a {red|green|blue} __shape__ on a {white|black} background"
     hires = dict(enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.6, hr_second_pass_steps=3)

@@ -7,6 +7,7 @@
 #include "core/diffusion/pipeline/start_latent.h"
 #include "core/diffusion/sampling/start_step.h"
 #include "tests/support/check.h"
+#include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
 
 #include <c10/core/InferenceMode.h>
@@ -17,27 +18,11 @@
 #include <cstring>
 
 using namespace sg;
+using test::Collector, test::starter;
 
 namespace {
 
-const char *const kStarter = SG_SOURCE_DIR "/resources/starter/starter.safetensors";
 constexpr int kTolerance = 2;  // of 255
-
-class Collector final : public GenerationSink {
-public:
-    void progress(const StepProgress &progress) override { steps.push_back(progress); }
-    bool previewDue() override { return false; }
-    void preview(std::int64_t, std::int64_t, Image) override {}
-    void image(std::int64_t, Image picture) override { images.push_back(std::move(picture)); }
-    std::vector<StepProgress> steps;
-    std::vector<Image> images;
-};
-
-Checkpoint &starter()
-{
-    static const std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(kStarter, torch::kCPU, torch::kFloat);
-    return *checkpoint;
-}
 
 const test::TensorFile &data()
 {
@@ -180,6 +165,83 @@ SG_CASE(samplers_that_walk_timesteps)
     GenerationRequest wanted = request("DDIM", 8, 9, 0.75);
     compare(draw(wanted, start(wanted)), "ddim");
     compare(draw(wanted, start(wanted, 1, true)), "ddim_inpaint");
+}
+
+namespace {
+
+/// The picture, and how far its latents went.
+void compareSoft(GenerationRequest wanted, const SoftInpainting &soft, const char *name)
+{
+    const PreparedStart prepared = start(wanted, 1, true);
+    wanted.start.soft = soft;
+    wanted.start.soft.enabled = true;
+    LatentPlane moved;
+    TaskTools tools;
+    tools.latentsMoved = [&](std::int64_t index, LatentPlane distance) {
+        CHECK(index == 0);
+        moved = std::move(distance);
+    };
+    compare(draw(wanted, prepared, tools), name);
+    const torch::Tensor expected = data().at(std::string(name) + "_moved").flatten();
+    CHECK(moved.width == 8 && moved.height == 8 && expected.numel() == 64);
+    double worst = 0, largest = 0;
+    for (std::size_t i = 0; i < moved.values.size(); ++i) {
+        const double there = expected[static_cast<std::int64_t>(i)].item<double>();
+        worst = std::max(worst, std::abs(there - moved.values[i]));
+        largest = std::max(largest, there);
+    }
+    CHECK(largest > 0.1 && worst < 2e-3);
+}
+
+}  // namespace
+
+SG_CASE(soft_inpainting)
+{
+    compareSoft(request("Euler", 6, 8, 0.8), {}, "soft");
+    compareSoft(request("DPM++ 2M", 6, 8, 0.8),
+                {.scheduleBias = 0.5, .preservationStrength = 1.5, .contrastBoost = 1.5}, "soft_biased");
+    compareSoft(request("DDIM", 8, 9, 0.75), {.scheduleBias = 0.1, .preservationStrength = 0.2}, "soft_ddim");
+}
+
+SG_CASE(noise_that_is_found_in_the_picture)
+{
+    GenerationRequest wanted = request("Euler", 5, 4, 1);
+    const PreparedStart prepared = start(wanted);
+    wanted.alternativeNoise = {.enabled = true, .prompt = "a red star", .negativePrompt = "blue", .steps = 7};
+    const Collector sink = draw(wanted, prepared);
+    compare(sink, "alternative");
+    CHECK(sink.steps.size() == 13 && sink.steps.back().step == 12 && sink.steps.back().fraction == 1);
+    wanted.denoisingStrength = 0.7;
+    wanted.alternativeNoise.cfgScale = 2;
+    wanted.alternativeNoise.steps = 6;
+    wanted.alternativeNoise.randomness = 0.3;
+    wanted.alternativeNoise.sigmaAdjustment = true;
+    compare(draw(wanted, prepared), "alternative_adjusted");
+}
+
+SG_CASE(found_noise_gives_the_picture_back)
+{
+    GenerationRequest wanted = request("Euler", 40, 4, 1);
+    const PreparedStart prepared = start(wanted);
+    wanted.cfgScale = 1;
+    wanted.alternativeNoise = {.enabled = true,
+                               .prompt = wanted.prompt,
+                               .negativePrompt = wanted.negativePrompt,
+                               .steps = 40,
+                               .sigmaAdjustment = true};
+    const Image found = draw(wanted, prepared).images[0];
+    wanted.alternativeNoise.enabled = false;
+    const Image drawn = draw(wanted, prepared).images[0];
+    wanted.denoisingStrength = 0;
+    const Image through = draw(wanted, prepared).images[0];
+    const auto apart = [&](const Image &other) {
+        double sum = 0;
+        for (std::size_t i = 0; i < other.pixels.size(); ++i)
+            sum += std::abs(other.pixels[i] - through.pixels[i]);
+        return sum / static_cast<double>(other.pixels.size());
+    };
+    std::printf("found noise: %.1f from the picture, drawn noise: %.1f\n", apart(found), apart(drawn));
+    CHECK(apart(found) < 12 && apart(found) < apart(drawn) / 3);
 }
 
 SG_CASE(every_batch_begins_with_the_pictures)

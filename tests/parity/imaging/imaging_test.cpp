@@ -1,6 +1,7 @@
 // core/imaging against Pillow, OpenCV, scikit-image and blendmodes: equal to the byte (make_imaging.py made the data).
 #include "core/base/error.h"
 #include "core/imaging/blur.h"
+#include "core/imaging/change_mask.h"
 #include "core/imaging/colour.h"
 #include "core/imaging/composite.h"
 #include "core/imaging/inpaint_area.h"
@@ -27,7 +28,7 @@ using namespace sg::imaging;
 /// The reference's pictures by name.
 class Reference {
 public:
-    Reference() : m_path(SG_SOURCE_DIR "/tests/parity/imaging/imaging.safetensors")
+    explicit Reference(const char *path = SG_SOURCE_DIR "/tests/parity/imaging/imaging.safetensors") : m_path(path)
     {
         const Expected<TensorIndex> index = readSafetensors(m_path);
         if (!index) throw std::runtime_error(index.error().message);
@@ -45,6 +46,13 @@ public:
     {
         const TensorInfo &info = find(name);
         std::vector<std::int64_t> made(static_cast<std::size_t>(info.elements()));
+        read(info, made.data(), made.size() * sizeof made[0]);
+        return made;
+    }
+    std::vector<float> floats(const std::string &name) const
+    {
+        const TensorInfo &info = find(name);
+        std::vector<float> made(static_cast<std::size_t>(info.elements()));
         read(info, made.data(), made.size() * sizeof made[0]);
         return made;
     }
@@ -168,6 +176,22 @@ SG_CASE(fillsAndOverlaysAsPillow)
         const std::vector<std::int64_t> box = reference().numbers(name + "box");
         const auto at = [&](std::size_t i) { return static_cast<int>(box.at(i)); };
         requireEqual(name + "placed", withOverlay(of("part"), overlay, {at(0), at(1), at(2), at(3)}), of("placed"));
+    }
+}
+
+SG_CASE(whatHasChangedShows)
+{
+    const Reference changes(SG_SOURCE_DIR "/tests/parity/imaging/change_mask.safetensors");
+    const std::vector<float> moved = changes.floats("moved");
+    const Image mask = changes.image("mask");
+    for (const std::string name : {"defaults", "masked", "between", "narrow"}) {
+        const std::vector<float> numbers = changes.floats(name + "_numbers");
+        const Image made = changeMask(moved, mask, {numbers.at(0), numbers.at(1), numbers.at(2), numbers.at(3)});
+        const Image expected = changes.image(name);
+        CHECK(made.width == expected.width && made.height == expected.height && made.channels == 1);
+        // One may be cut off below a whole number and the other not.
+        for (std::size_t i = 0; i < made.pixels.size(); ++i)
+            CHECK(std::abs(made.pixels[i] - expected.pixels[i]) <= 1);
     }
 }
 

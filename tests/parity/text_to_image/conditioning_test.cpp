@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/check.h"
+#include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
 
 #include <c10/core/InferenceMode.h>
@@ -13,32 +14,17 @@
 #include <cstdlib>
 
 using namespace sg;
+using test::starter;
 
 namespace {
 
 constexpr int kTolerance = 2;  // of 255
 
-class Pictures final : public GenerationSink {
-public:
-    void progress(const StepProgress &) override {}
-    bool previewDue() override { return false; }
-    void preview(std::int64_t, std::int64_t, Image) override {}
-    void image(std::int64_t, Image picture) override { images.push_back(std::move(picture)); }
-    std::vector<Image> images;
-};
-
-Checkpoint &starter()
-{
-    static const std::shared_ptr<Checkpoint> checkpoint =
-        loadCheckpoint(SG_SOURCE_DIR "/resources/starter/starter.safetensors", torch::kCPU, torch::kFloat);
-    return *checkpoint;
-}
-
 std::vector<Image> draw(const GenerationRequest &request)
 {
     const c10::InferenceMode mode;
     static Conditioner conditioner;
-    Pictures sink;
+    test::Collector sink;
     textToImage(starter(), conditioner, request, sink, {});
     return sink.images;
 }

@@ -11,6 +11,7 @@
 #include "core/diffusion/vae/taesd.h"
 #include "tests/support/check.h"
 #include "tests/support/filled_checkpoint.h"
+#include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
 
 #include <c10/core/InferenceMode.h>
@@ -27,45 +28,11 @@
 #include <utility>
 
 using namespace sg;
+using test::Collector, test::kStarter, test::starter;
 
 namespace {
 
-const char *const kStarter = SG_SOURCE_DIR "/resources/starter/starter.safetensors";
 constexpr int kTolerance = 2;  // of 255
-
-class Collector final : public GenerationSink {
-public:
-    void progress(const StepProgress &progress) override
-    {
-        steps.push_back(progress);
-        if (cancelAt > 0 && static_cast<int>(steps.size()) == cancelAt) stop.request_stop();
-    }
-    bool previewDue() override { return wantsPreviews; }
-    void preview(std::int64_t, std::int64_t, Image picture) override { previews.push_back(std::move(picture)); }
-    void warning(std::string text) override { warnings.push_back(std::move(text)); }
-    void fact(std::string key, std::string value) override { facts[key] = value; }
-    void image(std::int64_t index, Image picture) override
-    {
-        CHECK(index == static_cast<std::int64_t>(images.size()));
-        images.push_back(std::move(picture));
-        if (afterImage) afterImage();
-    }
-
-    std::function<void()> afterImage;
-    std::vector<StepProgress> steps;
-    std::vector<Image> images, previews;
-    std::vector<std::string> warnings;
-    std::map<std::string, std::string> facts;
-    bool wantsPreviews = false;
-    int cancelAt = 0;
-    std::stop_source stop;
-};
-
-Checkpoint &starter()
-{
-    static const std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(kStarter, torch::kCPU, torch::kFloat);
-    return *checkpoint;
-}
 
 /// The error's code, or nothing when all went well.
 std::optional<Error> draw(const GenerationRequest &request, Collector &sink, Checkpoint &checkpoint = starter(),

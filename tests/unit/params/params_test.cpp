@@ -5,6 +5,7 @@
 
 #include <QTest>
 
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -69,6 +70,8 @@ private Q_SLOTS:
     void hiresSizes();
     void hiresRequest();
     void hiresNamesAreThoseOfTheFirstPass();
+    void loopsCountPicturesAndSeeds();
+    void whatDoesNotGoTogether();
 };
 
 void ParamsTest::rowsAreSound()
@@ -234,7 +237,8 @@ void ParamsTest::stylesAreNames()
 void ParamsTest::optionsComeInOverrideSettings()
 {
     const auto parse = [](const Json &overrides) {
-        return parseParams(Json{{"prompt", "x"}, {"s_churn", 2}, {"steps", 7}, {"override_settings", overrides}}, table());
+        return parseParams(Json{{"prompt", "x"}, {"s_churn", 2}, {"steps", 7}, {"override_settings", overrides}},
+                           table());
     };
     const Expected<ParsedParams> made = parse(
         {{"s_churn", 5.5}, {"randn_source", "NV"}, {"eta_noise_seed_delta", 31337}, {"steps", 9}, {"sd_vae", "x"}});
@@ -540,6 +544,44 @@ void ParamsTest::seamlessEdgesAndTiles()
     for (const ParamSpec &spec : table().specs())
         QCOMPARE(isDecodingRow(spec.key),
                  spec.key == "sd_vae" || spec.key.starts_with("vae_") || spec.key == "show_progress_type");
+}
+
+void ParamsTest::loopsCountPicturesAndSeeds()
+{
+    const auto with = [](const Json &fields) { return GenerationRequest::from(parseParams(fields, table())->values); };
+    const GenerationRequest once =
+        with({{"loopback_loops", 4}, {"seed", 10}, {"subseed", 5}, {"subseed_strength", 0.5}});
+    QVERIFY(once.imageCount() == 4 && once.imageSeed(3) == 13 && once.imageSubseed(3) == 5 && once.imageLoop(3) == 3);
+    const GenerationRequest twice = with({{"loopback_loops", 4}, {"n_iter", 2}, {"seed", 10}, {"batch_size", 3}});
+    QVERIFY(twice.batchSize == 1 && twice.imageCount() == 2 && twice.imageSeed(0) == 13 && twice.imageSeed(1) == 17 &&
+            twice.imageLoop(0) == 3);
+    Loopback loopback{.loops = 5, .finalStrength = 0.2};
+    QCOMPARE(loopback.strengthOf(0, 0.8), 0.8);
+    QCOMPARE(loopback.strengthOf(4, 0.8), 0.2);
+    QCOMPARE(loopback.strengthOf(2, 0.8), 0.5);
+    loopback.curve = "Aggressive";
+    QVERIFY(std::abs(loopback.strengthOf(2, 0.8) - (0.8 - 0.6 * std::sqrt(0.5))) < 1e-12);
+    loopback.curve = "Lazy";
+    QVERIFY(std::abs(loopback.strengthOf(2, 0.8) - (0.8 - 0.6 * (1 - std::sqrt(0.5)))) < 1e-12);
+    loopback.loops = 1;
+    QCOMPARE(loopback.strengthOf(0, 0.8), 0.8);
+}
+
+void ParamsTest::whatDoesNotGoTogether()
+{
+    const Json start = Json::array({"a.png"});
+    struct Case {
+        Json fields;
+        const char *subject;
+    };
+    for (const Case &c :
+         {Case{{{"init_images", {"a.png", "b.png"}}, {"loopback_loops", 2}}, "init_images"},
+          Case{{{"init_images", start}, {"loopback_loops", 2}, {"outpaint_up", 8}}, "loopback_loops"},
+          Case{{{"init_images", start}, {"mask", "m.png"}, {"outpaint_left", 8}}, "mask"},
+          Case{{{"loopback_loops", 32}, {"width", 2048}, {"height", 2048}, {"n_iter", 10}}, "n_iter"}}) {
+        const Expected<ParsedParams> parsed = parseParams(c.fields, table());
+        QVERIFY2(!parsed && parsed.error().subject == c.subject, c.subject);
+    }
 }
 
 QTEST_APPLESS_MAIN(ParamsTest)
