@@ -40,22 +40,40 @@ struct Names {
 constexpr Names kFirst{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_active_file", "total_inactive_file"};
 constexpr Names kSecond{"memory.max", "memory.current", "active_file", "inactive_file"};
 
-/// Room in the group and in those that it is in. Pages of files count as used there, but can be had.
-std::uint64_t roomIn(const std::filesystem::path &root, std::filesystem::path group, const Names &names)
+/// Calls use(folder, names) for the groups that this process is in and all that those are in, of both versions.
+template <class Use>
+void forEachGroup(const std::filesystem::path &proc, const std::filesystem::path &groups, Use use)
 {
-    std::uint64_t room = kNoLimit;
-    for (group = group.relative_path();; group = group.parent_path()) {
-        const std::filesystem::path folder = group.empty() ? root : root / group;
-        const std::uint64_t limit = numberIn(folder / names.limit, kNoLimit);
-        if (limit < kNoLimit) {
-            const std::uint64_t used = numberIn(folder / names.used, 0);
-            const std::uint64_t files =
-                numberNamed(folder / "memory.stat", names.active) + numberNamed(folder / "memory.stat", names.inactive);
-            const std::uint64_t held = used - std::min(used, files);
-            room = std::min(room, limit - std::min(limit, held));
+    const auto upwards = [&use](const std::filesystem::path &root, std::filesystem::path group, const Names &names) {
+        for (group = group.relative_path(); !group.empty(); group = group.parent_path())
+            use(root / group, names);
+        use(root, names);
+    };
+    std::ifstream list(proc / "self/cgroup");
+    for (std::string line; std::getline(list, line);) {
+        const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        const std::string kinds = "," + line.substr(first + 1, second - first - 1) + ",",
+                          group = line.substr(second + 1);
+        if (kinds == ",,") {
+            upwards(groups, group, kSecond);
+            upwards(groups / "unified", group, kSecond);
+        } else if (kinds.find(",memory,") != std::string::npos) {
+            upwards(groups / "memory", group, kFirst);
         }
-        if (group.empty()) return room;
     }
+}
+
+/// What the group may still take. Pages of files count as used there, but can be had.
+std::uint64_t roomIn(const std::filesystem::path &group, const Names &names)
+{
+    const std::uint64_t limit = numberIn(group / names.limit, kNoLimit);
+    if (limit == kNoLimit) return kNoLimit;
+    const std::uint64_t used = numberIn(group / names.used, 0);
+    const std::uint64_t files =
+        numberNamed(group / "memory.stat", names.active) + numberNamed(group / "memory.stat", names.inactive);
+    const std::uint64_t held = used - std::min(used, files);
+    return limit - std::min(limit, held);
 }
 
 /// Of the heap's pages that are in memory, what nobody uses.
@@ -72,23 +90,28 @@ std::uint64_t freeInHeap()
 std::uint64_t availableMemory(const std::filesystem::path &proc, const std::filesystem::path &groups)
 {
     std::uint64_t room = numberNamed(proc / "meminfo", "MemAvailable:") << 10;
-    std::ifstream list(proc / "self/cgroup");
-    for (std::string line; std::getline(list, line);) {
-        const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string kinds = "," + line.substr(first + 1, second - first - 1) + ",",
-                          group = line.substr(second + 1);
-        if (kinds == ",,")
-            room = std::min({room, roomIn(groups, group, kSecond), roomIn(groups / "unified", group, kSecond)});
-        else if (kinds.find(",memory,") != std::string::npos)
-            room = std::min(room, roomIn(groups / "memory", group, kFirst));
-    }
+    forEachGroup(proc, groups,
+                 [&room](const auto &group, const Names &names) { room = std::min(room, roomIn(group, names)); });
     return room;
 }
 
 std::uint64_t availableMemory()
 {
     return availableMemory("/proc", "/sys/fs/cgroup") + freeInHeap();
+}
+
+std::uint64_t totalMemory(const std::filesystem::path &proc, const std::filesystem::path &groups)
+{
+    std::uint64_t total = numberNamed(proc / "meminfo", "MemTotal:") << 10;
+    forEachGroup(proc, groups, [&total](const auto &group, const Names &names) {
+        total = std::min(total, numberIn(group / names.limit, kNoLimit));
+    });
+    return total;
+}
+
+std::uint64_t totalMemory()
+{
+    return totalMemory("/proc", "/sys/fs/cgroup");
 }
 
 }  // namespace sg

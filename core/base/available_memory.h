@@ -9,7 +9,11 @@ namespace sg {
 /// control groups that it is in (both versions), and what its own heap holds free. 0 where nothing can be read.
 std::uint64_t availableMemory();
 
+/// All that this process could ever have: the machine's memory, or the least limit of its control groups.
+std::uint64_t totalMemory();
+
 /// The same from other folders than /proc and /sys/fs/cgroup, without the heap.
 std::uint64_t availableMemory(const std::filesystem::path &proc, const std::filesystem::path &groups);
+std::uint64_t totalMemory(const std::filesystem::path &proc, const std::filesystem::path &groups);
 
 }  // namespace sg

@@ -1,5 +1,6 @@
 #include "core/engine/engine_server.h"
 
+#include "core/base/available_memory.h"
 #include "core/base/log.h"
 #include "core/engine/loading_report.h"
 #include "core/engine/process_memory.h"

@@ -13,10 +13,4 @@ struct ProcessMemory {
 
 ProcessMemory processMemory();
 
-/// What this machine, or the container that the process is in, could give without swapping, in bytes: pages of files
-/// count as free. 0: it cannot be told.
-std::uint64_t availableMemory();
-/// All of it.
-std::uint64_t totalMemory();
-
 }  // namespace sg::engine

@@ -1,8 +1,8 @@
 #include "core/engine/torch/model_store.h"
 
+#include "core/base/available_memory.h"
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
-#include "core/engine/process_memory.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/sidecar.h"

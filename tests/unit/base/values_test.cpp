@@ -253,6 +253,7 @@ void ValuesTest::memoryOfMachineAndGroups()
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(0));
     write(proc / "meminfo", "MemTotal:       2000 kB\nMemAvailable:   1000 kB\n");
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(1'024'000));
+    QCOMPARE(totalMemory(proc, groups), std::uint64_t(2'048'000));
     // The second version: the smallest room on the way up counts, and pages of files are no use.
     write(proc / "self/cgroup", "0::/user/job\n");
     write(groups / "user/job/memory.max", "max\n");
@@ -261,6 +262,7 @@ void ValuesTest::memoryOfMachineAndGroups()
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(200'000));
     write(groups / "user/memory.stat", "anon 100000\nactive_file 50000\ninactive_file 40000\n");
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(290'000));
+    QCOMPARE(totalMemory(proc, groups), std::uint64_t(500'000));
     write(groups / "user/job/memory.max", "100\n");
     write(groups / "user/job/memory.current", "200\n");
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(0));
@@ -271,7 +273,8 @@ void ValuesTest::memoryOfMachineAndGroups()
     write(groups / "memory/memory.usage_in_bytes", "600000\n");
     write(groups / "memory/memory.stat", "total_inactive_file 100000\n");
     QCOMPARE(availableMemory(proc, groups), std::uint64_t(200'000));
-    QVERIFY(availableMemory() > 0);
+    QCOMPARE(totalMemory(proc, groups), std::uint64_t(700'000));
+    QVERIFY(availableMemory() > 0 && totalMemory() > 0);
 }
 
 QTEST_APPLESS_MAIN(ValuesTest)
