@@ -179,12 +179,6 @@ SG_CASE(budgets_and_kept_models_are_checked)
     }
 }
 
-SG_CASE(the_system_tells_its_memory)
-{
-    CHECK(totalMemory() > 1u << 28);
-    CHECK(availableMemory() > 0 && availableMemory() <= totalMemory());
-}
-
 SG_CASE(prompts_are_resolved_for_each_picture)
 {
     Json header = generateHeader();
