@@ -237,6 +237,10 @@ void EngineServer::pause(const Json &header, const std::string &id)
     const bool running = m_running && m_running->id == *wanted && m_running->kind == EngineJob::Kind::Generate;
     if (!running && waiting == m_jobs.end() && findTask(m_paused, *wanted) == m_paused.end())
         return m_outbox.send(errorEvent(id, {ErrorCode::NotFound, "no such task waits or runs", "task"}));
+    const EngineJob *const wantedJob = running ? m_running.get() : waiting != m_jobs.end() ? waiting->get() : nullptr;
+    if (wantedJob && wantedJob->message.request.loopback.loops > 0)
+        return m_outbox.send(
+            errorEvent(id, {ErrorCode::InvalidArgument, "a task of loopback cannot be paused", "task"}));
     if ((running || waiting != m_jobs.end()) && m_paused.size() >= kMaxPaused)
         return m_outbox.send(errorEvent(id, {ErrorCode::QueueFull, "too many tasks are paused", "task"}));
     if (running) m_running->pause = true;

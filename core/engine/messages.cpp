@@ -143,6 +143,17 @@ Expected<std::vector<InputFile>> parsePictures(const Frame &frame, const ParamVa
     return files;
 }
 
+// One file, or a list of them.
+std::vector<Json *> filesIn(Json &value)
+{
+    std::vector<Json *> files;
+    if (value.is_object()) files.push_back(&value);
+    if (value.is_array())
+        for (Json &one : value)
+            if (one.is_object()) files.push_back(&one);
+    return files;
+}
+
 /// What decides the latents, as one text.
 std::string drawingOf(const GenerateMessage &message, const Json &model, const std::string &pictures,
                       const ParamTable &table)
@@ -152,6 +163,11 @@ std::string drawingOf(const GenerateMessage &message, const Json &model, const s
         if (isDecodingRow(spec.key)) params.erase(spec.key);
     for (const char *key : {"vae", "taesd", "keep"})
         files.erase(key);
+    // A hash may become known between two tries; the files' own state is looked at by who draws.
+    files.erase("hash");
+    for (Json &value : files)
+        for (Json *file : filesIn(value))
+            file->erase("hash");
     const GenerationRequest &request = message.request;
     Json prompts{request.prompt, request.negativePrompt, request.hires.prompt, request.hires.negativePrompt};
     for (const std::vector<PromptPair> *list : {&request.prompts, &request.hires.prompts})

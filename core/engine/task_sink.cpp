@@ -48,6 +48,7 @@ bool saidByRow(const ParamValues &values, const std::string &key)
 }
 
 constexpr std::chrono::milliseconds kPreviewInterval{250};
+constexpr std::chrono::seconds kSignInterval{5};
 constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
 
 }  // namespace
@@ -103,6 +104,15 @@ void TaskSink::progress(const StepProgress &progress)
     json["rate"] = m_secondsPerStep > 0 ? 1 / m_secondsPerStep : 0.0;
     json["eta"] = progress.fraction > 0 ? seconds() * (1 - progress.fraction) / progress.fraction : 0.0;
     m_outbox.send(std::move(json));
+}
+
+/// One step of a large picture may take longer than anybody would wait for a sign of life.
+void TaskSink::alive()
+{
+    const Clock::time_point now = Clock::now();
+    if (now - std::max(m_lastSign, m_lastStep) < kSignInterval) return;
+    m_lastSign = now;
+    m_outbox.send(event("working", m_id));
 }
 
 bool TaskSink::previewDue()

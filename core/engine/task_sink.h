@@ -21,6 +21,7 @@ public:
              Outbox &outbox);
 
     void progress(const StepProgress &progress) override;
+    void alive() override;
     void loading(std::uint64_t bytes, std::uint64_t total) override { m_loading(bytes, total); }
     bool pauseWanted() override { return m_pause; }
     const Inspection *inspection() const override { return m_message.inspection ? &*m_message.inspection : nullptr; }
@@ -51,6 +52,7 @@ private:
     Clock::time_point m_start = Clock::now();
     Clock::time_point m_lastStep = m_start;
     Clock::time_point m_lastPreview = m_start;
+    Clock::time_point m_lastSign = m_start;
     Clock::time_point m_pausedAt = m_start;
     std::int64_t m_step = 0;
     double m_secondsPerStep = 0;  // smoothed

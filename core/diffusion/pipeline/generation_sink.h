@@ -29,6 +29,8 @@ class GenerationSink {
 public:
     virtual ~GenerationSink() = default;
     virtual void progress(const StepProgress &progress) = 0;
+    /// The work goes on; called far oftener than anybody needs to know.
+    virtual void alive() {}
     /// As a LoadWatch.
     virtual void loading(std::uint64_t, std::uint64_t) {}
     /// Whether a preview made now would be sent; asked before one is computed.

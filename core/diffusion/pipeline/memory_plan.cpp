@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/memory_plan.h"
 
+#include "core/diffusion/vae/fitting.h"
 #include "core/text/prompt_plan.h"
 
 #include <algorithm>
@@ -16,8 +17,6 @@ constexpr std::uint64_t kOverhead = 64 * kMiB;
 constexpr std::uint64_t kCodingBuffers = 96 * kMiB;
 /// A smaller weight of a half precision file is converted when it is loaded, so it is no page of the file.
 constexpr std::uint64_t kSmallestPaged = 1 << 14;
-/// Units  latent pixels of a tile's side.
-constexpr std::int64_t kTile = 64;
 /// Latents that samplers hold: x, x0, the history of the longest, noise.
 constexpr std::uint64_t kLatents = 12;
 /// A picture on its way out: the decoder's, its bytes, and those that wait to be encoded.
@@ -35,15 +34,26 @@ bool startsWithAny(const std::string &key, const CheckpointConfig &config)
                        [&](const TextConfig &text) { return key.starts_with(text.prefix); });
 }
 
-/// Rows of the network's batch: a picture's parts, and the negative prompt where it is asked.
-std::int64_t rowsOf(const GenerationRequest &request)
+/// Rows of the network's batch: a picture's parts, the negative prompt where it is asked, and for a model that edits
+/// the picture alone.
+std::int64_t rowsOf(const std::vector<PlannedModel> &models, const GenerationRequest &request)
 {
     std::size_t parts = 1;
-    for (std::int64_t image = 0; image < (request.prompts.empty() ? 1 : request.imageCount()); ++image)
-        if (const Expected<PromptPlan> plan = planPrompt(request.imagePrompts(image).prompt, {.steps = request.steps}))
+    const auto count = [&parts, &request](const std::string &prompt) {
+        if (const Expected<PromptPlan> plan = planPrompt(prompt, {.steps = request.steps}))
             parts = std::max(parts, plan->parts.size());
-    const bool guided = request.cfgScale != 1 || parts > 1;
-    return request.batchSize * (static_cast<std::int64_t>(parts) + (guided ? 1 : 0));
+    };
+    for (std::int64_t image = 0; image < (request.prompts.empty() ? 1 : request.imageCount()); ++image) {
+        count(request.imagePrompts(image).prompt);
+        if (request.hires.enabled) count(request.imageHiresPrompts(image).prompt);
+    }
+    if (request.alternativeNoise.enabled) count(request.alternativeNoise.prompt);
+    const bool edits = std::any_of(models.begin(), models.end(), [](const PlannedModel &model) {
+        return model.config.imageInput == ImageInput::Edit;
+    });
+    const bool alone = edits && request.start.used() && request.start.imageScale != 1;
+    const bool guided = request.cfgScale != 1 || parts > 1 || alone;
+    return request.batchSize * (static_cast<std::int64_t>(parts) + (guided ? 1 : 0) + (alone ? 1 : 0));
 }
 
 struct Size {
@@ -72,13 +82,17 @@ std::uint64_t activationsOf(const std::vector<PlannedModel> &models, const Gener
     return most + kOverhead;
 }
 
-std::uint64_t codingOf(const std::vector<PlannedModel> &models, const GenerationRequest &request, std::int64_t largest)
+/// `largest`: latent pixels of a tile's side that are never exceeded; `chosen`: nor is the size that the request wants.
+std::uint64_t codingOf(const std::vector<PlannedModel> &models, const GenerationRequest &request, std::int64_t largest,
+                       bool chosen)
 {
     const bool encodes = request.start.used() || request.hires.enabled;
     std::uint64_t most = 0;
     for (const auto &[size, config] : passes(models, request)) {
-        const std::int64_t height = std::min(size.height / config->latentFactor, largest);
-        const std::int64_t width = std::min(size.width / config->latentFactor, largest);
+        const std::int64_t wanted = std::max(request.coding.tileSize / config->latentFactor, coding::kSmallestTile);
+        const std::int64_t side = chosen ? std::min(wanted, largest) : largest;
+        const std::int64_t height = std::min(size.height / config->latentFactor, side);
+        const std::int64_t width = std::min(size.width / config->latentFactor, side);
         most = std::max(most, config->vae.decodeBytes(height, width));
         if (encodes) most = std::max(most, config->vae.encodeBytes(height, width));
     }
@@ -140,9 +154,12 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
     }
     plan.available = place.available;
     plan.pictures = picturesOf(models, request);
-    plan.allRows = plan.rows = rowsOf(request);
+    plan.allRows = plan.rows = rowsOf(models, request);
     plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
-    plan.vae = codingOf(models, request, INT64_MAX);
+    const std::string &tiling = request.coding.tiling;
+    const std::uint64_t whole = codingOf(models, request, INT64_MAX, false);
+    plan.vae = tiling == "On" ? codingOf(models, request, INT64_MAX, true) : whole;
+    plan.tiled = plan.vae < whole;
     const auto tooMuch = [&](std::uint64_t part) {
         return plan.weights - plan.paged - plan.held + plan.pictures + part > plan.available;
     };
@@ -150,10 +167,10 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
         plan.rows = (plan.rows + 1) / 2;
         plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
     }
-    if (tooMuch(plan.vae)) {
-        const std::uint64_t tiled = codingOf(models, request, kTile);
-        plan.tiled = tiled < plan.vae;
-        plan.vae = std::min(plan.vae, tiled);
+    // Somebody who wants no tiles gets none; else they become as small as they must.
+    if (tooMuch(plan.vae) && tiling != "Off") {
+        plan.vae = std::min(plan.vae, codingOf(models, request, coding::kSmallestTile, true));
+        plan.tiled = plan.vae < whole;
     }
     plan.fits = !tooMuch(std::max(plan.activations, plan.vae));
     return plan;

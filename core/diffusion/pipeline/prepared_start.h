@@ -42,6 +42,8 @@ struct TaskTools {
     std::function<void(std::int64_t index, LatentPlane distance)> latentsMoved = {};
     /// A tiny autoencoder for previews, where the request wants one.
     std::shared_ptr<Autoencoder> tiny = {};
+    /// Bytes that coding pictures may use now, where it is less than what the device has; empty: what it has.
+    std::function<std::uint64_t()> room = {};
     /// Latents that could not be decoded, and what they belong to; where they are there, nothing is drawn again.
     KeptLatents *kept = nullptr;
     std::string drawing = {};

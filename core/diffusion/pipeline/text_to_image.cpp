@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/inspector.h"
 #include "core/diffusion/pipeline/kept_latents.h"
@@ -45,6 +46,13 @@ LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after
     LatentPlane plane{static_cast<int>(distance.size(1)), static_cast<int>(distance.size(0)), {}};
     plane.values.assign(distance.data_ptr<float>(), distance.data_ptr<float>() + distance.numel());
     return plane;
+}
+
+void sayKept(Failure &failure, const GenerationRequest &request, const char *what)
+{
+    failure.error.message += "; the latents of seed " + std::to_string(request.seed) +
+                             " are kept: the same request with that seed and another VAE, VAE tile or VAE tiling " +
+                             what;
 }
 
 /// What the network is told with a prompt when it draws a picture of this size.
@@ -104,13 +112,17 @@ private:
     torch::Tensor firstNoise(const SamplingPass &pass, sampling::NoiseSource &noise, const SamplingPass::Start &start);
     torch::Tensor startLatents() const;
     torch::Tensor drawBatch();
+    torch::Tensor drawBoth(std::int64_t batch);
     torch::Tensor drawLarger(const torch::Tensor &latents);
     torch::Tensor goOnLarger();
     torch::Tensor enlarged(const torch::Tensor &latents);
     torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
     void decode(const torch::Tensor &latents);
+    bool keeps() const { return m_tools.kept && !m_tools.drawing.empty(); }
     torch::Tensor keptLatents(std::int64_t batch);
+    torch::Tensor keptFirstPass(std::int64_t batch);
+    std::string firstPassDrawing() const { return m_tools.drawing + "\nfirst pass"; }
     void preview(std::int64_t step, const torch::Tensor &latent);
     void report(StepProgress progress);
 
@@ -288,8 +300,7 @@ std::unique_ptr<ParkedTask> Task::run(const ParkedTask *from)
             const bool inLarger = m_from && m_from->larger;
             torch::Tensor latents = m_from ? torch::Tensor() : keptLatents(iteration);
             if (!latents.defined()) {
-                latents = inLarger ? goOnLarger() : drawBatch();
-                if (m_hires && !inLarger) latents = drawLarger(latents);
+                latents = inLarger ? goOnLarger() : m_hires ? drawBoth(iteration) : drawBatch();
             }
             requireUnchanged();
             decode(latents);
@@ -377,6 +388,24 @@ torch::Tensor Task::drawBatch()
     SamplingPass::Start start{startLatents(), m_start.redraw};
     if (m_request.start.soft.enabled) start.soft = m_request.start.soft;
     return sample(*m_first, guidanceOfBatch(), noise, start);
+}
+
+/// Both passes of hires fix. What the first drew is kept where there is no memory to make it larger.
+torch::Tensor Task::drawBoth(std::int64_t batch)
+{
+    torch::Tensor small = keptFirstPass(batch);
+    if (!small.defined()) small = drawBatch();
+    torch::Tensor large;
+    try {
+        large = drawLarger(small);
+    } catch (Failure &failure) {
+        if (!keeps() || failure.error.code != ErrorCode::OutOfMemory) throw;
+        m_tools.kept->keep(firstPassDrawing(), batch, small);
+        sayKept(failure, m_request, "makes them larger without drawing the first pass again");
+        throw;
+    }
+    if (keeps()) m_tools.kept->drop(firstPassDrawing(), batch);
+    return large;
 }
 
 /// Hires fix: the latents made larger, the seeds' noise of that size on them, and drawn again.
@@ -468,7 +497,6 @@ void Task::decode(const torch::Tensor &latents)
 {
     Checkpoint &checkpoint = m_hires ? m_hires->checkpoint() : m_checkpoint;
     const std::int64_t batch = m_firstImage / m_request.batchSize;
-    const bool keeps = m_tools.kept && !m_tools.drawing.empty();
     torch::Tensor begun;
     if (m_request.start.soft.enabled && m_start.redraw.defined() && m_tools.latentsMoved) begun = startLatents();
     try {
@@ -480,20 +508,18 @@ void Task::decode(const torch::Tensor &latents)
             report({.step = m_steps, .sampled = false});
         }
     } catch (Failure &failure) {
-        if (!keeps || failure.error.code != ErrorCode::OutOfMemory) throw;
+        if (!keeps() || failure.error.code != ErrorCode::OutOfMemory) throw;
         m_tools.kept->keep(m_tools.drawing, batch, latents);
-        failure.error.message += "; the latents of seed " + std::to_string(m_request.seed) +
-                                 " are kept: the same request with that seed and another VAE, VAE tile or VAE tiling "
-                                 "decodes them without drawing again";
+        sayKept(failure, m_request, "decodes them without drawing again");
         throw;
     }
-    if (keeps) m_tools.kept->drop(m_tools.drawing, batch);
+    if (keeps()) m_tools.kept->drop(m_tools.drawing, batch);
 }
 
 /// Those of a batch that was drawn before and could not be decoded. What its prompts name belongs to the pictures.
 torch::Tensor Task::keptLatents(std::int64_t batch)
 {
-    if (!m_tools.kept || m_tools.drawing.empty()) return {};
+    if (!keeps()) return {};
     torch::Tensor kept = m_tools.kept->find(m_tools.drawing, batch);
     if (!kept.defined()) return {};
     (void)guidanceOfBatch();
@@ -502,10 +528,22 @@ torch::Tensor Task::keptLatents(std::int64_t batch)
     return kept;
 }
 
+/// Those of hires fix's first pass, where they could not be made larger.
+torch::Tensor Task::keptFirstPass(std::int64_t batch)
+{
+    if (!keeps()) return {};
+    torch::Tensor kept = m_tools.kept->find(firstPassDrawing(), batch);
+    if (!kept.defined()) return {};
+    (void)guidanceOfBatch();
+    m_stepsBefore = m_first->updates();
+    m_sink.warning("the first pass was kept from the last try: it was not drawn again");
+    return kept;
+}
+
 /// How the running task codes pictures. Tiles that it did not ask for are said in the infotext, so that the same
 /// pixels can be made again.
-coding::Options codingOptions(const GenerationRequest &request, std::int64_t factor, GenerationSink &sink,
-                              std::stop_token stop)
+coding::Options codingOptions(const GenerationRequest &request, const TaskTools &tools, std::int64_t factor,
+                              GenerationSink &sink, std::stop_token stop)
 {
     coding::Options options;
     options.tiling = request.coding.tiling == "On"    ? coding::Tiling::On
@@ -513,6 +551,7 @@ coding::Options codingOptions(const GenerationRequest &request, std::int64_t fac
                                                       : coding::Tiling::Auto;
     options.tileSide = std::max<std::int64_t>(1, request.coding.tileSize / factor);
     options.stop = std::move(stop);
+    options.room = tools.room;
     options.tiled = [&sink, factor](const std::string &why, std::int64_t side) {
         sink.warning(why);
         sink.fact("VAE tiling", "On");
@@ -538,8 +577,9 @@ std::unique_ptr<ParkedTask> drawPictures(const TaskModels &models, const Generat
                                          const PreparedStart &start, const TaskTools &tools, GenerationSink &sink,
                                          std::stop_token stop, const ParkedTask *from)
 {
+    const nn::Pulse::Scope pulse([&sink] { sink.alive(); });
     const nn::WrapScope wrap({request.coding.wrapsAcross, request.coding.wrapsDown});
-    const coding::Scope coding(codingOptions(request, models.base.checkpoint.config.latentFactor, sink, stop));
+    const coding::Scope coding(codingOptions(request, tools, models.base.checkpoint.config.latentFactor, sink, stop));
     Task task(models, request, tools, sink, std::move(stop));
     task.begin(start, from);
     return task.run(from);

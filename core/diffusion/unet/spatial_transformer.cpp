@@ -2,6 +2,7 @@
 
 #include "core/diffusion/nn/functions.h"
 #include "core/diffusion/nn/probe.h"
+#include "core/diffusion/nn/pulse.h"
 
 #include <string>
 
@@ -126,6 +127,7 @@ torch::Tensor SpatialTransformerImpl::forward(torch::Tensor x, const torch::Tens
     for (std::size_t i = 0; i < m_blocks.size(); ++i) {
         const nn::Probe::Module here("transformer_blocks." + std::to_string(i));
         m_blocks[i]->apply(tokens, context);
+        nn::Pulse::beat();
         here.gave(tokens);
     }
     torch::Tensor sum = nn::tokensOf(x);

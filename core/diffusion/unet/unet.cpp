@@ -2,6 +2,7 @@
 
 #include "core/diffusion/nn/functions.h"
 #include "core/diffusion/nn/probe.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/unet/res_block.h"
 
 #include <string>
@@ -111,6 +112,7 @@ torch::Tensor UNetImpl::timeEmbedding(const torch::Tensor &timesteps, const torc
 torch::Tensor UNetImpl::run(const Stage &stage, torch::Tensor x, const torch::Tensor &time,
                             const torch::Tensor &context)
 {
+    nn::Pulse::beat();
     if (stage.res) {
         const nn::Probe::Module here("0");
         x = stage.res->forward(x, time);

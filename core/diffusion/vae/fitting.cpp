@@ -30,19 +30,7 @@ thread_local const Options *t_options = nullptr;
 
 std::uint64_t roomOn(const torch::Device &device)
 {
-    if (currentOptions().room) return currentOptions().room();
-    std::uint64_t free = 0;
-    if (device.is_cpu()) {
-        free = availableMemory();
-    } else {
-        const auto index = device.has_index() ? device.index() : at::accelerator::getDeviceIndex();
-        const auto stats = at::accelerator::getDeviceStats(index);
-        constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-        free = at::accelerator::getMemoryInfo(index).first +
-               static_cast<std::uint64_t>(stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current);
-    }
-    const auto usable = static_cast<std::uint64_t>(kUsable * static_cast<double>(free));
-    return usable - std::min(usable, kCodingOverhead);
+    return currentOptions().room ? currentOptions().room() : usableOf(freeOn(device));
 }
 
 void giveBackMemory(const torch::Device &device)
@@ -257,7 +245,9 @@ torch::Tensor run(const Job &job)
             return *made;
         }
         giveBackMemory(job.device);
-        const std::int64_t next = std::max((side > 0 ? side : job.longest()) / 2, kSmallestTile);
+        // A whole number of steps, so that the infotext can ask for the same tiles.
+        const std::int64_t half = (side > 0 ? side : job.longest()) / 2 / kTileStep * kTileStep;
+        const std::int64_t next = std::max(half, kSmallestTile);
         if (options.tiling == Tiling::Off || tried == kRetries || next >= (side > 0 ? side : job.longest()))
             throw Failure{{ErrorCode::OutOfMemory,
                            std::string("there was not enough memory for ") + job.what + ": " + job.need() +
@@ -279,6 +269,22 @@ Scope::~Scope()
 const Options &currentOptions()
 {
     return t_options ? *t_options : kDefaults;
+}
+
+std::uint64_t freeOn(const torch::Device &device)
+{
+    if (device.is_cpu()) return availableMemory();
+    const auto index = device.has_index() ? device.index() : at::accelerator::getDeviceIndex();
+    const auto stats = at::accelerator::getDeviceStats(index);
+    constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    return at::accelerator::getMemoryInfo(index).first +
+           static_cast<std::uint64_t>(stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current);
+}
+
+std::uint64_t usableOf(std::uint64_t free)
+{
+    const auto usable = static_cast<std::uint64_t>(kUsable * static_cast<double>(free));
+    return usable - std::min(usable, kCodingOverhead);
 }
 
 std::int64_t tileSideFor(const std::function<std::uint64_t(std::int64_t, std::int64_t)> &bytes, std::int64_t height,

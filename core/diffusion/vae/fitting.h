@@ -56,6 +56,12 @@ torch::Tensor decodeTiled(Autoencoder &vae, const torch::Tensor &latent, std::in
 torch::Tensor encodeTiled(Autoencoder &vae, const torch::Tensor &picture, std::int64_t side,
                           const std::stop_token &stop = {});
 
+/// Bytes that tensors could have on a device now: what the system or the driver has free, and what torch's allocator
+/// holds unused.
+std::uint64_t freeOn(const torch::Device &device);
+/// Of so many free bytes those that coding may use: others live here too.
+std::uint64_t usableOf(std::uint64_t free);
+
 /// The side of the tiles that take at most `room` bytes; 0: all in one. Never less than kSmallestTile.
 /// `bytes`: what coding so many rows and columns takes. Units  latent pixels.
 inline constexpr std::int64_t kSmallestTile = 16;

@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/config_value.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/modelfile/model_file.h"
 
 #include <algorithm>
@@ -148,6 +149,7 @@ public:
     torch::Tensor forward(torch::Tensor x)
     {
         for (std::size_t i = 0; i < m_parts.size(); ++i) {
+            nn::Pulse::beat();
             Part &part = m_parts[i];
             if (part.block) {
                 x = part.block->forward(x);

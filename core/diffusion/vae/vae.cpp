@@ -1,6 +1,7 @@
 #include "core/diffusion/vae/vae.h"
 
 #include "core/diffusion/nn/functions.h"
+#include "core/diffusion/nn/pulse.h"
 
 #include <algorithm>
 #include <string>
@@ -47,6 +48,7 @@ ResBlock::ResBlock(std::int64_t in, std::int64_t out, std::int64_t normGroups)
 
 torch::Tensor ResBlock::forward(const torch::Tensor &x)
 {
+    nn::Pulse::beat();
     const torch::Tensor h = m_conv1->forward(m_norm1->forwardSilu(x));
     return m_conv2->forwardPlus(m_norm2->forwardSilu(h), m_shortcut ? m_shortcut->forward(x) : x);
 }

@@ -26,6 +26,7 @@ public:
         whole.fraction = (static_cast<double>(m_loop) + progress.fraction) / static_cast<double>(m_loops);
         m_sink.progress(whole);
     }
+    void alive() override { m_sink.alive(); }
     bool previewDue() override { return m_sink.previewDue(); }
     // Between loops there is more than a pass to keep, so a task of loops is not left: pauseWanted() stays false.
     const Inspection *inspection() const override { return m_sink.inspection(); }

@@ -3,6 +3,7 @@
 #include "core/base/available_memory.h"
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
+#include "core/diffusion/vae/fitting.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/sidecar.h"
@@ -102,8 +103,9 @@ PlannedModel ModelStore::describe(const std::string &path)
 /// What could be given to tensors now. On the CPU pages of files count as free.
 std::uint64_t ModelStore::freeOnDevice() const
 {
-    const auto [free, total] = m_device.is_cpu() ? std::pair<std::size_t, std::size_t>(availableMemory(), totalMemory())
-                                                 : at::accelerator::getMemoryInfo(m_device.index());
+    const std::uint64_t free = coding::freeOn(m_device);
+    const std::uint64_t total =
+        m_device.is_cpu() ? totalMemory() : at::accelerator::getMemoryInfo(m_device.index()).second;
     const std::uint64_t reserve = std::max<std::uint64_t>(kReserve, total / kReserveShare);
     return free > reserve ? free - reserve : 0;
 }
@@ -123,13 +125,17 @@ std::int64_t ModelStore::room() const
                                 static_cast<std::int64_t>(bytes));
 }
 
-PlanPlace ModelStore::placeFor(const std::vector<std::string> &paths) const
+PlanPlace ModelStore::placeFor(const Use &use) const
 {
     std::uint64_t held = 0, others = 0;
     for (const auto &resident : m_residents) {
-        const std::uint64_t own = resident->bytes() - resident->mapped();
-        const bool named = std::find(paths.begin(), paths.end(), resident->path) != paths.end();
+        const std::uint64_t loras = resident->adapters ? resident->adapters->bytes() : 0, vae = resident->vae.bytes();
+        const std::uint64_t own = resident->bytes() - resident->mapped() - loras - vae;
+        const bool named = std::find(use.paths.begin(), use.paths.end(), resident->path) != use.paths.end();
         (named ? held : others) += own;
+        // What the last task put there goes when this one does not want it.
+        (named && use.loras ? held : others) += loras;
+        (named && use.vae ? held : others) += vae;
     }
     const std::uint64_t device = freeOnDevice() + others, budget = m_budget;
     if (budget == 0) return {m_device.is_cpu(), device};

@@ -54,8 +54,13 @@ public:
     void unload(const std::optional<std::string> &path);
     /// What the header says of a checkpoint and what of it is held. Errors  throws Failure as readModelFile.
     PlannedModel describe(const std::string &path);
-    /// What a run with these models may take beside what is held of them, when all others go.
-    PlanPlace placeFor(const std::vector<std::string> &paths) const;
+    /// A task's checkpoints, and whether it names LoRAs and a VAE of their own.
+    struct Use {
+        std::vector<std::string> paths;
+        bool loras = false, vae = false;
+    };
+    /// What a run may take beside what it holds already, when all others go.
+    PlanPlace placeFor(const Use &use) const;
     /// Evicts until so many bytes are free, or nothing is left that nobody uses.
     void makeRoom(std::uint64_t bytes);
     /// Models that go last.
@@ -64,6 +69,7 @@ public:
     /// Of models and runs together; 0: what the device has, but for a reserve. Thread  any.
     void setBudget(std::uint64_t bytes) { m_budget = bytes; }
     std::uint64_t budget() const { return m_budget; }
+    const torch::Device &device() const { return m_device; }
 
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();

@@ -52,6 +52,7 @@ public:
     {
     }
     void progress(const StepProgress &progress) override { m_sink.progress(progress); }
+    void alive() override { m_sink.alive(); }
     bool previewDue() override { return m_sink.previewDue(); }
     bool pauseWanted() override { return m_sink.pauseWanted(); }
     const Inspection *inspection() const override { return m_sink.inspection(); }

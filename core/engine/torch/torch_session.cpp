@@ -3,11 +3,14 @@
 #include "core/base/log.h"
 #include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/diffusion/vae/fitting.h"
+#include "core/diffusion/vae/vae_config.h"
 #include "core/engine/torch/companions.h"
 #include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/modelfile/model_kind.h"
+#include "core/modelfile/sidecar.h"
 #include "core/params/coding_rows.h"
 
 #include <ATen/Context.h>
@@ -100,15 +103,36 @@ std::vector<std::string> modelPaths(const ModelRef &model, const GenerationReque
     return unique;
 }
 
+ModelStore::Use useOf(const ModelRef &model, const GenerationRequest &request)
+{
+    return {modelPaths(model, request), !model.loras.empty(), model.vae.has_value()};
+}
+
+/// All files that decide what a task draws, with the `.yaml` that checkpoints may have beside them.
+std::vector<std::string> drawnWith(const ModelRef &model)
+{
+    std::vector<std::string> all;
+    const auto addCheckpoint = [&all](const std::string &path) {
+        all.push_back(path);
+        all.push_back(sidecarPath(path).string());
+    };
+    addCheckpoint(model.path);
+    for (const auto *list : {&model.loras, &model.embeddings})
+        for (const NamedFile &file : *list)
+            all.push_back(file.path);
+    for (const auto *one : {&model.refiner, &model.hires})
+        if (*one) addCheckpoint((*one)->path);
+    return all;
+}
+
 /// Of all files that a task may use; of one that is not there, zeros.
 std::vector<FileIdentity> identitiesOf(const ModelRef &model)
 {
-    std::vector<FileIdentity> all{fileIdentity(model.path).value_or(FileIdentity{})};
-    const auto add = [&all](const NamedFile &file) { all.push_back(fileIdentity(file.path).value_or(FileIdentity{})); };
-    for (const auto *list : {&model.loras, &model.embeddings})
-        std::for_each(list->begin(), list->end(), add);
-    for (const auto *one : {&model.vae, &model.refiner, &model.hires})
-        if (*one) add(**one);
+    std::vector<std::string> paths = drawnWith(model);
+    if (model.vae) paths.push_back(model.vae->path);
+    std::vector<FileIdentity> all;
+    for (const std::string &path : paths)
+        all.push_back(fileIdentity(path).value_or(FileIdentity{}));
     return all;
 }
 
@@ -143,20 +167,14 @@ std::string drawingOf(const ModelRef &model, const GenerationRequest &request)
 {
     if (request.drawing.empty()) return {};
     std::string text = request.drawing;
-    const auto add = [&text](const std::string &path) {
+    for (const std::string &path : drawnWith(model)) {
         const Expected<FileIdentity> file = fileIdentity(path);
         text.append("\n").append(path);
-        if (!file) return;
+        if (!file) continue;
         for (const std::uint64_t number :
              {file->device, file->inode, file->size, static_cast<std::uint64_t>(file->modified)})
             text.append(" ").append(std::to_string(number));
-    };
-    add(model.path);
-    for (const std::vector<NamedFile> *list : {&model.loras, &model.embeddings})
-        for (const NamedFile &file : *list)
-            add(file.path);
-    for (const std::optional<NamedFile> &file : {model.refiner, model.hires})
-        if (file) add(file->path);
+    }
     return text;
 }
 
@@ -218,11 +236,19 @@ Expected<MemoryPlan> TorchSession::plan(const ModelRef &model, const GenerationR
 
 MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request)
 {
-    const std::vector<std::string> paths = modelPaths(model, request);
+    const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
-    for (const std::string &path : paths)
+    for (const std::string &path : use.paths)
         models.push_back(m_store.describe(path));
-    return planRun(models, request, m_store.placeFor(paths));
+    return planRun(models, request, m_store.placeFor(use));
+}
+
+/// What coding pictures may use now: what the device has, but of a budget no more than the run's own part.
+std::uint64_t TorchSession::codingRoom(const ModelStore::Use &use, const MemoryPlan &plan) const
+{
+    const std::uint64_t left = m_store.placeFor(use).available;
+    const std::uint64_t others = plan.pictures + kCodingOverhead;
+    return std::min(coding::usableOf(coding::freeOn(m_store.device())), left - std::min(left, others));
 }
 
 /// Errors  throws Failure OutOfMemory, with the numbers, before anything is loaded.
@@ -274,6 +300,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
                     .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
                     .kept = &m_kept,
                     .drawing = drawingOf(model, request)};
+    if (m_store.budget() > 0) tools.room = [this, use = useOf(model, request), plan] { return codingRoom(use, plan); };
     if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
         drawFinished(models, request, std::move(tools), sink, stop, left ? left->task.get() : nullptr);

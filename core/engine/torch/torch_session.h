@@ -32,6 +32,7 @@ public:
 
 private:
     MemoryPlan planOf(const ModelRef &model, const GenerationRequest &request);
+    std::uint64_t codingRoom(const ModelStore::Use &use, const MemoryPlan &plan) const;
     std::unique_ptr<ParkedRun> draw(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                                     const std::stop_token &stop, const ParkedRun *from);
 

@@ -43,7 +43,8 @@ class Engine:
             except Exception as problem:  # anything here means that stdout carried something else
                 self.noise = f"{problem!r} at {prefix!r}"
                 break
-            self.events.put((header, payload))
+            if header["type"] != "working":  # comes when the machine is slow
+                self.events.put((header, payload))
         self.events.put(None)
 
     def write(self, data):

@@ -7,7 +7,7 @@ import struct
 import tempfile
 import zlib
 
-from engine_pipe import Engine, run
+from engine_pipe import Engine, frame, run
 
 STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
 MODEL = {"path": str(STARTER), "name": "starter", "hash": "0123456789"}
@@ -133,6 +133,30 @@ def a_changed_file_is_no_longer_resumed():
         os.replace(path.with_suffix(".new"), path)
         engine.send("resume", "r", task="t")
         assert engine.until("t", {"done", "error"})[-1][0]["code"] == "model_changed"
+        # What lies beside it says how it is read.
+        engine.send("generate", "u", model={"path": str(path)}, params={**PARAMS, "steps": 150})
+        engine.until("u", {"progress"})
+        engine.send("pause", "q", task="u")
+        engine.until("u", {"paused"})
+        path.with_suffix(".yaml").write_text("model:\n  params:\n    parameterization: \"v\"\n")
+        engine.send("resume", "v", task="u")
+        assert engine.until("u", {"done", "error"})[-1][0]["code"] == "model_changed"
+    assert engine.close() == 0
+
+
+def loops_are_drawn_in_one_go():
+    engine = started()
+    png = engine.generate("start", MODEL, {**PARAMS, "steps": 2})
+    png = next(payload for header, payload in png if header["type"] == "image")
+    params = {**PARAMS, "steps": 60, "loopback_loops": 4, "init_images": ["start.png"]}
+    engine.write(frame({"type": "generate", "id": "t", "model": MODEL, "params": params,
+                        "pictures": [{"row": "init_images", "bytes": len(png)}]}, png))
+    first = engine.until("t", {"progress", "error"})[-1][0]
+    assert first["type"] == "progress", first
+    refused = engine.ask("pause", "p", task="t")
+    assert refused["code"] == "invalid_argument" and "loopback" in refused["message"], refused
+    engine.send("cancel", "c", task="t")
+    assert engine.until("t", {"done", "error"})[-1][0]["code"] == "cancelled"
     assert engine.close() == 0
 
 
@@ -214,5 +238,5 @@ def inspecting_is_bounded_and_checked():
 
 
 if __name__ == "__main__":
-    run([a_paused_task_draws_the_same, a_paused_task_can_be_cancelled, a_changed_file_is_no_longer_resumed, steps_can_be_looked_into,
+    run([a_paused_task_draws_the_same, a_paused_task_can_be_cancelled, a_changed_file_is_no_longer_resumed, loops_are_drawn_in_one_go, steps_can_be_looked_into,
          attention_is_shared_among_the_tokens, inspecting_is_bounded_and_checked])

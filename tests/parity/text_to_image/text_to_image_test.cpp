@@ -375,6 +375,36 @@ SG_CASE(latents_are_kept_when_decoding_fails)
     CHECK(!kept.find("x", 1).defined() && kept.find("x", 2).defined() && !kept.find("y", 2).defined());
 }
 
+SG_CASE(the_first_pass_is_kept_when_it_cannot_be_made_larger)
+{
+    KeptLatents kept;
+    TaskTools tools;
+    tools.kept = &kept;
+    tools.drawing = "this";
+    tools.enlarge = [](const Image &picture, int width, int height) {
+        Image grown(width, height, 3);
+        for (int y = 0; y < height; ++y)
+            for (int x = 0; x < width * 3; ++x)
+                grown.row(y)[x] = picture.row(y * picture.height / height)[x / 3 * picture.width / width * 3 + x % 3];
+        return grown;
+    };
+    GenerationRequest wanted = large(2);
+    wanted.hires = {true, HiresSize::of(256, 192, 1.25, 0, 0), "Lanczos", "Euler", "automatic", "", "", 1};
+    Collector plain, failed, again, other;
+    CHECK(!draw(wanted, plain, starter(), tools));
+    {
+        const WithVae narrow(std::make_shared<Narrow>(starter().vae, 8 * 8));
+        const std::optional<Error> error = draw(wanted, failed, starter(), tools);
+        CHECK(error && error->code == ErrorCode::OutOfMemory && failed.images.empty());
+        CHECK(error->message.find("without drawing the first pass again") != std::string::npos);
+    }
+    CHECK(!draw(wanted, again, starter(), tools));
+    CHECK(again.images == plain.images && again.warnings.size() == 1);
+    // Steps of the second pass and of decoding only, counted as if the first had been made.
+    CHECK(again.steps.size() + 2 == plain.steps.size() && again.steps.front().step == plain.steps.at(2).step);
+    CHECK(!draw(wanted, other, starter(), tools) && other.steps.size() == plain.steps.size());
+}
+
 SG_CASE(a_tiny_autoencoder_in_the_vaes_place)
 {
     const std::filesystem::path path = SG_SOURCE_DIR "/tests/parity/networks/taesd.safetensors";

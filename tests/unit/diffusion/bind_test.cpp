@@ -2,6 +2,7 @@
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/layers.h"
 #include "core/diffusion/nn/matrix_kernels.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/safetensors.h"
@@ -260,6 +261,32 @@ SG_CASE(starterLoadsAndRuns)
     const torch::Tensor picture = model->vae->decode(torch::zeros({1, 4, 16, 16}));
     CHECK((picture.sizes() == at::IntArrayRef{1, 3, 128, 128}) && picture.isfinite().all().item<bool>());
     CHECK((model->vae->encode(picture).sizes() == at::IntArrayRef{1, 4, 16, 16}));
+}
+
+// Whoever waits for a step or a picture that takes minutes hears of each block.
+SG_CASE(networksTellThatTheyGoOn)
+{
+    const auto model = sg::loadCheckpoint(kTiny, torch::kCPU, torch::kFloat32);
+    int beats = 0;
+    const auto beatsOf = [&](const auto &work) {
+        const int before = beats;
+        work();
+        return beats - before;
+    };
+    const torch::Tensor words = model->texts[0]->encode(torch::zeros({1, 20}, torch::kLong)).rows;
+    const torch::Tensor latent = torch::ones({1, 4, 8, 8});
+    const auto denoise = [&] { (void)model->unet->forward(latent, torch::tensor({999.f}), words); };
+    const auto decode = [&] { (void)model->vae->decode(latent); };
+    {
+        const sg::nn::Pulse::Scope pulse([&] { ++beats; });
+        const sg::CheckpointConfig &config = model->config;
+        CHECK(beatsOf(denoise) >= static_cast<int>(config.unet.inputs.size() + config.unet.outputs.size()));
+        CHECK(beatsOf(decode) >= static_cast<int>(2 * config.vae.decoder.size()));
+        CHECK(beatsOf([&] { (void)model->vae->encode(torch::zeros({1, 3, 64, 64})); }) >= 2);
+        const sg::nn::Pulse::Scope other([] {});
+        CHECK(beatsOf(decode) == 0);
+    }
+    CHECK(beatsOf(decode) == 0);
 }
 
 SG_CASE(float32LiesInTheFile)

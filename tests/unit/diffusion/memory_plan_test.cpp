@@ -78,6 +78,46 @@ SG_CASE(what_is_held_need_not_be_found_again)
     CHECK(planRun({model, smallModel()}, drawing(128, 1), place).needed() == before.needed());
 }
 
+SG_CASE(a_model_that_edits_and_larger_prompts_count_their_rows)
+{
+    const PlanPlace place{true, 1u << 30};
+    PlannedModel model = smallModel();
+    GenerationRequest request = drawing(128, 1);
+    request.start.pictures.emplace_back(128, 128, 3);
+    request.start.imageScale = 1.5;
+    CHECK(planRun({model}, request, place).allRows == 2);
+    model.config.imageInput = ImageInput::Edit;
+    CHECK(planRun({model}, request, place).allRows == 3);
+    request = drawing(128, 1);
+    request.hires.enabled = true;
+    request.hires.size.width = request.hires.size.height = 256;
+    request.hires.prompt = "a AND b AND c";
+    CHECK(planRun({smallModel()}, request, place).allRows == 4);
+}
+
+SG_CASE(tiles_are_planned_as_they_are_wanted)
+{
+    GenerationRequest request = drawing(512, 1);
+    request.coding.tileSize = 256;
+    PlannedModel model = smallModel();
+    model.config.vae.middleChannels = 4096;
+    model.config.vae.decoder = {{4096, 2}, {4096, 2}};
+    const PlanPlace all{true, 1ull << 40};
+    const MemoryPlan whole = planRun({model}, request, all);
+    request.coding.tiling = "On";
+    const MemoryPlan tiles = planRun({model}, request, all);
+    CHECK(!whole.tiled && tiles.tiled && tiles.vae < whole.vae);
+    // One byte too little for tiles of that size: without tiles it is refused, with smaller ones it fits.
+    const std::uint64_t between = whole.weights - whole.paged + whole.pictures + tiles.vae - 1;
+    CHECK(tiles.vae > tiles.activations);
+    request.coding.tiling = "Off";
+    const MemoryPlan off = planRun({model}, request, {true, between});
+    CHECK(!off.fits && !off.tiled && off.vae == whole.vae);
+    request.coding.tiling = "Auto";
+    const MemoryPlan automatic = planRun({model}, request, {true, between});
+    CHECK(automatic.fits && automatic.tiled && automatic.vae < tiles.vae);
+}
+
 SG_CASE(what_does_not_fit_becomes_smaller_then_is_refused)
 {
     const GenerationRequest request = drawing(512, 8);

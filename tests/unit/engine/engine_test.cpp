@@ -102,6 +102,14 @@ SG_CASE(what_is_drawn_is_one_text)
     other["model"]["taesd"] = {{{"name", "t"}, {"path", "/t"}}};
     other["previews"] = false;
     CHECK(drawing(other) == plain);
+    // That a file's hash is known by the second try is no difference.
+    Json hashed = header;
+    hashed["model"]["loras"] = {{{"name", "l"}, {"path", "/l"}}};
+    hashed["model"]["refiner"] = {{"name", "r"}, {"path", "/r"}};
+    const std::string before = drawing(hashed);
+    hashed["model"]["hash"] = "fedcba9876";
+    hashed["model"]["loras"][0]["hash"] = hashed["model"]["refiner"]["hash"] = "0123456789";
+    CHECK(drawing(hashed) == before && before != plain);
     for (const auto &[key, value] :
          {std::pair("seed", Json(6)), {"prompt", "a moon"}, {"tiling", true}, {"steps", 4}, {"subseed", 8}}) {
         Json changed = header;
