@@ -119,6 +119,20 @@ SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule
     return choice;
 }
 
+std::string withoutAlias(std::string_view sampler)
+{
+    const auto named = [](std::string_view alias) -> const SamplerSpec * {
+        for (const SamplerSpec &spec : samplers())
+            if (contains(spec.aliases, alias)) return &spec;
+        return nullptr;
+    };
+    if (const SamplerSpec *spec = named(sampler)) return spec->name;
+    std::string_view rest = sampler;
+    if (splitSuffix(rest))
+        if (const SamplerSpec *spec = named(rest)) return spec->name + std::string(sampler.substr(rest.size()));
+    return std::string(sampler);
+}
+
 const ScheduleSpec &effectiveSchedule(const SamplerSpec &sampler, const ScheduleSpec &schedule)
 {
     if (schedule.name != "automatic") return schedule;

@@ -46,6 +46,10 @@ struct SamplerChoice {
 };
 SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule);
 
+/// A1111's other names ("k_euler_a", "k_dpmpp_2m karras") become the sampler's own, a schedule at the end stays there;
+/// anything else stays as it is. A1111's own doors list these names and do not take them.
+std::string withoutAlias(std::string_view sampler);
+
 /// The schedule that is computed: what Automatic stands for with this sampler. Its label is the infotext's "Schedule type".
 const ScheduleSpec &effectiveSchedule(const SamplerSpec &sampler, const ScheduleSpec &schedule);
 
