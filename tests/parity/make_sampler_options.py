@@ -87,13 +87,24 @@ def add_tails(out, reference):
         out["tail." + name] = torch.stack([grid_tail(reference, name, *row) for row in GRIDS])
 
 
-def grid_tail(reference, name, asked, strength, exact):
+def add_extra_noise(out, reference):
+    """0.3 times the first draw on top: of samplers that walk timesteps, in their scale."""
+    for name in ("Euler a", "DPM fast"):
+        whole, draw = reference.discarded(name, 20, "karras"), base.Draw()
+        sigmas, noise = whole[20 - 15 - 1:], draw()
+        out["extra." + name] = reference.walked_from(name, reference.latent + noise * sigmas[0] + noise * 0.3, draw, sigmas, whole)
+    for name in ("DDIM", "UniPC"):
+        out["extra." + name] = grid_tail(reference, name, 20, 0.75, False, 0.3)
+
+
+def grid_tail(reference, name, asked, strength, exact, extra=0.0):
     steps, t_enc = pass_of(asked, strength, exact)
     grid = base.grid_of(steps)
     # The noise is that of one entry above the first call.
     kept = reference.alphas[grid[t_enc]].double()
     draw = base.Draw()
-    x = (kept.sqrt() * reference.latent + (1 - kept).sqrt() * draw()).double()
+    noise = draw()
+    x = (kept.sqrt() * (reference.latent + noise * extra) + (1 - kept).sqrt() * noise).double()
     if name == "PLMS":
         return base.plms(grid[:t_enc], x)[0].float()
     if name == "UniPC":
@@ -218,6 +229,7 @@ def main():
     torch.set_num_threads(1)
     reference, out = Reference(), {}
     add_tails(out, reference)
+    add_extra_noise(out, reference)
     add_noise_settings(out, reference)
     add_schedule_settings(out, reference)
     add_unipc(out, reference)

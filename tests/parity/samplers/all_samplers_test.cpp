@@ -257,6 +257,11 @@ SG_CASE(tails_of_schedules)
             compare(sampler.name + " tail " + std::to_string(i), run.finish(), rows[static_cast<std::int64_t>(i)]);
         }
     }
+    for (const char *name : {"Euler a", "DPM fast", "DDIM", "UniPC"}) {
+        PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20, .strength = 0.75, .extraNoise = 0.3};
+        compare(std::string("extra noise ") + name, Run(request, latent).finish(),
+                options().at(std::string("extra.") + name));
+    }
     PlanRequest none{.sampler = "Euler", .schedule = "karras", .steps = 20};
     none.strength = 0;
     CHECK(SamplingPlan(none, DiscreteSchedule()).keepsStart());
