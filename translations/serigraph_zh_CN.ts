@@ -336,6 +336,30 @@
         <translation>UniPC 回看的步数。</translation>
     </message>
     <message>
+        <source>UniPC variant</source>
+        <translation>UniPC 变体</translation>
+    </message>
+    <message>
+        <source>How UniPC weighs what it remembers: bh1 and bh2 by the step, vary_coeff by all steps remembered.</source>
+        <translation>UniPC 如何加权所记住的内容：bh1 和 bh2 按当前一步，vary_coeff 按记住的所有步。</translation>
+    </message>
+    <message>
+        <source>UniPC skip type</source>
+        <translation>UniPC 步距类型</translation>
+    </message>
+    <message>
+        <source>How UniPC's steps are spread: evenly in time, in its square root, or in the noise's logarithm.</source>
+        <translation>UniPC 的步如何分布：在时间上均匀、在其平方根上均匀，或在噪声的对数上均匀。</translation>
+    </message>
+    <message>
+        <source>UniPC lower order final</source>
+        <translation>UniPC 末尾降阶</translation>
+    </message>
+    <message>
+        <source>UniPC looks back less in its last steps, which is steadier with few of them.</source>
+        <translation>UniPC 在最后几步回看得更少，步数少时更稳定。</translation>
+    </message>
+    <message>
         <source>Random numbers</source>
         <translation>随机数</translation>
     </message>

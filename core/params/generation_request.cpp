@@ -177,6 +177,9 @@ SamplerSettings SamplerSettings::from(const ParamValues &values)
     settings.discardNextToLast = values.get<bool>("always_discard_next_to_last_sigma");
     settings.sgmNoise = values.get<bool>("sgm_noise_multiplier");
     settings.uniPcOrder = values.get<std::int64_t>("uni_pc_order");
+    settings.uniPcVariant = values.get<std::string>("uni_pc_variant");
+    settings.uniPcSkip = values.get<std::string>("uni_pc_skip_type");
+    settings.uniPcLowerOrderFinal = values.get<bool>("uni_pc_lower_order_final");
     settings.seedDelta = values.get<std::int64_t>("eta_noise_seed_delta");
     settings.resizeFromWidth = values.get<std::int64_t>("seed_resize_from_w");
     settings.resizeFromHeight = values.get<std::int64_t>("seed_resize_from_h");

@@ -48,15 +48,30 @@ ParamSpec integer(ParamGroup group, const char *key, const char *label, const ch
     return spec;
 }
 
+/// The first choice is the default.
+ParamSpec choice(ParamSpec spec, std::vector<std::string> choices)
+{
+    spec.type = ParamType::Choice;
+    spec.defaultValue = spec.formValue = choices.front();
+    spec.maximum = 255;
+    spec.choices = std::move(choices);
+    return spec;
+}
+
+ParamSpec lowerOrderFinal()
+{
+    ParamSpec spec =
+        flag("uni_pc_lower_order_final", "UniPC lower order final",
+             "UniPC looks back less in its last steps, which is steadier with few of them.", "UniPC lower order final");
+    spec.defaultValue = spec.formValue = true;
+    return spec;
+}
+
 ParamSpec randomSource()
 {
-    ParamSpec spec = row(ParamGroup::Seed, "randn_source", "Random numbers",
-                         "CPU draws the same everywhere; NV draws an NVIDIA GPU's numbers on any machine.", "RNG");
-    spec.type = ParamType::Choice;
-    spec.defaultValue = spec.formValue = std::string("CPU");
-    spec.maximum = 255;
-    spec.choices = {"CPU", "NV", "GPU"};
-    return spec;
+    return choice(row(ParamGroup::Seed, "randn_source", "Random numbers",
+                      "CPU draws the same everywhere; NV draws an NVIDIA GPU's numbers on any machine.", "RNG"),
+                  {"CPU", "NV", "GPU"});
 }
 
 }  // namespace
@@ -90,6 +105,15 @@ std::vector<ParamSpec> samplerRows()
              "SGM noise multiplier"),
         integer(ParamGroup::Sampling, "uni_pc_order", "UniPC order", "How many steps UniPC looks back.", 3, 1, 4,
                 "UniPC order"),
+        choice(row(ParamGroup::Sampling, "uni_pc_variant", "UniPC variant",
+                   "How UniPC weighs what it remembers: bh1 and bh2 by the step, vary_coeff by all steps remembered.",
+                   "UniPC variant"),
+               {"bh1", "bh2", "vary_coeff"}),
+        choice(row(ParamGroup::Sampling, "uni_pc_skip_type", "UniPC skip type",
+                   "How UniPC's steps are spread: evenly in time, in its square root, or in the noise's logarithm.",
+                   "UniPC skip type"),
+               {"time_uniform", "time_quadratic", "logSNR"}),
+        lowerOrderFinal(),
         randomSource(),
         integer(kSeed, "eta_noise_seed_delta", "ENSD", "Added to the seed of the noise that samplers add.", 0, 0,
                 4294967295.0, "ENSD"),

@@ -31,6 +31,8 @@ const ScheduleSpec *splitSuffix(std::string_view &sampler)
 
 const std::vector<SamplerSpec> &samplers()
 {
+    // A line for each sampler, or nobody sees what sets two of them apart.
+    // clang-format off
     static const std::vector<SamplerSpec> list{
         {.name = "DPM++ 2M", .aliases = {"k_dpmpp_2m"}, .defaultSchedule = "karras"},
         {.name = "DPM++ SDE", .aliases = {"k_dpmpp_sde"}, .defaultSchedule = "karras", .secondOrder = true, .brownianNoise = true},
@@ -60,6 +62,7 @@ const std::vector<SamplerSpec> &samplers()
         {.name = "DEIS", .aliases = {"deis"}, .defaultSchedule = {}},
         {.name = "DDPM", .aliases = {"ddpm"}, .defaultSchedule = {}},
     };
+    // clang-format on
     return list;
 }
 
@@ -92,7 +95,8 @@ const SamplerSpec *findSampler(std::string_view name)
 const ScheduleSpec *findSchedule(std::string_view nameOrLabel)
 {
     for (const ScheduleSpec &schedule : schedules())
-        if (schedule.name == nameOrLabel || schedule.label == nameOrLabel || contains(schedule.aliases, nameOrLabel)) return &schedule;
+        if (schedule.name == nameOrLabel || schedule.label == nameOrLabel || contains(schedule.aliases, nameOrLabel))
+            return &schedule;
     return nullptr;
 }
 
@@ -102,7 +106,9 @@ SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule
     choice.schedule = findSchedule(schedule);
     if (!choice.schedule) {
         choice.schedule = &schedules().front();
-        if (!schedule.empty()) choice.notes.push_back("scheduler \"" + std::string(schedule.substr(0, 80)) + "\" is unknown: Automatic was used");
+        if (!schedule.empty())
+            choice.notes.push_back("scheduler \"" + std::string(schedule.substr(0, 80)) +
+                                   "\" is unknown: Automatic was used");
     }
     choice.sampler = findSampler(sampler);
     if (!choice.sampler) {
@@ -112,11 +118,26 @@ SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule
     }
     if (!choice.sampler) {
         choice.sampler = &samplers().front();
-        choice.notes.push_back("sampler \"" + std::string(sampler.substr(0, 80)) + "\" is unknown: " + choice.sampler->name + " was used");
+        choice.notes.push_back("sampler \"" + std::string(sampler.substr(0, 80)) +
+                               "\" is unknown: " + choice.sampler->name + " was used");
     }
     if (!choice.sampler->defaultSchedule.empty() && choice.schedule->name == choice.sampler->defaultSchedule)
         choice.schedule = &schedules().front();
     return choice;
+}
+
+std::string withoutAlias(std::string_view sampler)
+{
+    const auto named = [](std::string_view alias) -> const SamplerSpec * {
+        for (const SamplerSpec &spec : samplers())
+            if (contains(spec.aliases, alias)) return &spec;
+        return nullptr;
+    };
+    if (const SamplerSpec *spec = named(sampler)) return spec->name;
+    std::string_view rest = sampler;
+    if (splitSuffix(rest))
+        if (const SamplerSpec *spec = named(rest)) return spec->name + std::string(sampler.substr(rest.size()));
+    return std::string(sampler);
 }
 
 const ScheduleSpec &effectiveSchedule(const SamplerSpec &sampler, const ScheduleSpec &schedule)

@@ -37,8 +37,8 @@ const SamplerSpec *findSampler(std::string_view name);
 /// By name, label or alias.
 const ScheduleSpec *findSchedule(std::string_view nameOrLabel);
 
-/// What a request's two strings mean, as A1111 resolves them: "DPM++ 2M Karras" is split, an unknown sampler becomes the first of the
-/// list, an unknown schedule Automatic.
+/// What a request's two strings mean, as A1111 resolves them: "DPM++ 2M Karras" is split, an unknown sampler becomes
+/// the first of the list, an unknown schedule Automatic.
 struct SamplerChoice {
     const SamplerSpec *sampler = nullptr;
     const ScheduleSpec *schedule = nullptr;  ///< as reported: Automatic when it is the sampler's own default
@@ -46,7 +46,12 @@ struct SamplerChoice {
 };
 SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule);
 
-/// The schedule that is computed: what Automatic stands for with this sampler. Its label is the infotext's "Schedule type".
+/// A1111's other names ("k_euler_a", "k_dpmpp_2m karras") become the sampler's own, a schedule at the end stays there;
+/// anything else stays as it is. A1111's own doors list these names and do not take them.
+std::string withoutAlias(std::string_view sampler);
+
+/// The schedule that is computed: what Automatic stands for with this sampler. Its label is the infotext's "Schedule
+/// type".
 const ScheduleSpec &effectiveSchedule(const SamplerSpec &sampler, const ScheduleSpec &schedule);
 
 }  // namespace sg

@@ -4,6 +4,7 @@
 #include "core/models/model_library.h"
 #include "core/params/generation_request.h"
 #include "core/params/picture_rows.h"
+#include "core/params/samplers.h"
 #include "core/server/image_modes.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
@@ -76,7 +77,7 @@ Expected<void> checkNames(const SubmissionOptions &options)
 }
 
 /// The body as the parser gets it: A1111's settings, of this one request or stored ones, count as fields where an
-/// option has their name, and its mask_blur is both directions.
+/// option has their name, and its mask_blur is both directions. At our own doors aliases of samplers are their names.
 Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
 {
     Json fields = body;
@@ -88,6 +89,10 @@ Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOpt
         }
     for (const auto &[key, value] : options.settings.items())
         if (rows.find(key) && !fields.contains(key)) fields[key] = value;
+    // A1111 lists aliases of samplers and does not take them; at its doors they stay unknown names.
+    for (const char *key : {"sampler_name", "sampler_index", "hr_sampler_name"})
+        if (const auto named = fields.find(key); !options.modelOptional && named != fields.end() && named->is_string())
+            *named = withoutAlias(named->get<std::string>());
     if (const auto blur = body.find("mask_blur"); options.modelOptional && blur != body.end() && blur->is_number())
         for (const char *key : {"mask_blur_x", "mask_blur_y"})
             fields.erase(key);

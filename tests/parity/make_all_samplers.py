@@ -180,16 +180,6 @@ def add_dpm(out, sampling, levels):
             out[f"{name}.{eta}"] = torch.stack(rows[name])
 
 
-def add_options(out, sampling, levels):
-    """Churn and noise scale where A1111 passes them; eta 0.5."""
-    entries = k_samplers(sampling)
-    churn = dict(s_churn=6.0, s_tmin=0.5, s_tmax=8.0, s_noise=1.05)
-    for name, options in [("Euler", churn), ("Heun", churn), ("DPM2", churn)] + [
-            (name, dict(eta=0.5, s_noise=1.05)) for name in ("DPM2 a", "DPM++ 2S a", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE")]:
-        sigmas, draw = discarded(name, 20, levels, sampling, "karras"), Draw()
-        out["options." + name] = run_k(sampling, entries[name], draw() * sigmas[0], draw, sigmas, sigmas, **options)[0]
-
-
 def grid_of(n):
     return [min(t + 1, 999) for t in range(0, 1000, 1000 // n)]
 
@@ -219,31 +209,32 @@ def add_timesteps(out, alphas):
                                        variance_noise=draw() if eta else None).prev_sample
             out[f"DDIM.{n}.{eta}"] = x[0]
             out[f"DDIM CFG++.{n}.{eta}"] = walked(own.ddim_cfgpp, pair, 1, grid, double, eta=eta)
-        scheduler = PNDMScheduler(skip_prk_steps=True, set_alpha_to_one=False, **MAKE_SCHEDULER)
-        scheduler.set_timesteps(n)
-        after = {t: b for t, b in zip(grid[1:], grid[:-1])}
-        update = scheduler._get_prev_sample
-        scheduler._get_prev_sample = lambda x, t, prev, e: update(x, t, after[t], e)
-        x = Draw()()
-        calls = [grid[-1], grid[-2]] + grid[-2:0:-1]
-        for index, t in enumerate(calls):
-            e = make_samplers.eps_model(x, t)
-            if index == 1:
-                # The second call reads the next level and then goes from the first one again.
-                scheduler.num_inference_steps, stride = scheduler.num_inference_steps, 1000 // n
-                scheduler._get_prev_sample = lambda x, _t, _p, e: update(x, grid[-1], grid[-2], e)
-                x = scheduler.step_plms(e, t, x).prev_sample
-                scheduler._get_prev_sample = lambda x, t, prev, e: update(x, t, after[t], e)
-            else:
-                x = scheduler.step_plms(e, t, x).prev_sample
-        out[f"PLMS.{n}"] = x[0]
+        out[f"PLMS.{n}"] = plms(grid, Draw()())[0]
         out[f"UniPC.{n}"] = unipc(len(grid), alphas, Draw()(), 1.0)[0]
 
 
+def plms(grid, x):
+    """diffusers' PNDM on any grid: the second call reads the next level and then goes from the first one again."""
+    scheduler = PNDMScheduler(skip_prk_steps=True, set_alpha_to_one=False, **MAKE_SCHEDULER)
+    scheduler.set_timesteps(len(grid))
+    after = {t: b for t, b in zip(grid[1:], grid[:-1])}
+    update = scheduler._get_prev_sample
+    calls = [grid[-1], grid[-2]] + grid[-2:0:-1]
+    for index, t in enumerate(calls):
+        start, end = (grid[-1], grid[-2]) if index == 1 else (t, after[t])
+        scheduler._get_prev_sample = lambda x, _t, _p, e: update(x, start, end, e)
+        x = scheduler.step_plms(make_samplers.eps_model(x, t), t, x).prev_sample
+    return x
+
+
 def unipc(count, alphas, x, start):
-    times = numpy.linspace(start, 0.001, count + 1)
-    scheduler = UniPCMultistepScheduler(solver_order=3, solver_type="bh1", lower_order_final=True, **MAKE_SCHEDULER)
-    scheduler.set_timesteps(count)
+    return unipc_on(numpy.linspace(start, 0.001, count + 1), alphas, x)
+
+
+def unipc_on(times, alphas, x, order=3, variant="bh1", lower_final=True):
+    """diffusers' UniPC on A1111's times, which lie between the network's."""
+    scheduler = UniPCMultistepScheduler(solver_order=order, solver_type=variant, lower_order_final=lower_final, **MAKE_SCHEDULER)
+    scheduler.set_timesteps(len(times) - 1)
     scheduler.sigmas = torch.tensor([vp(None, alphas.double().numpy(), t) for t in times], dtype=torch.float64)
     scheduler.timesteps = torch.tensor((times[:-1] - 0.001) * 1000)
     scheduler.set_begin_index(0)
@@ -251,28 +242,6 @@ def unipc(count, alphas, x, start):
     for t in scheduler.timesteps:
         x = scheduler.step(make_samplers.eps_model(x, t.item()), t, x).prev_sample
     return x.float()
-
-
-def add_tails(out, sampling, levels, alphas):
-    """img2img: strength 0.3 and 0.75 of 20 steps, and `exactly` 8 of them."""
-    latent = torch.randn((1,) + SHAPE, generator=torch.Generator().manual_seed(3))
-    out["tail.latent"] = latent[0]
-    for strength in (0.3, 0.75):
-        for exact in (False, True):
-            asked = 8 if exact else 20
-            steps = int(asked / min(strength, 0.999)) if exact else asked
-            t_enc = asked - 1 if exact else int(min(strength, 0.999) * steps)
-            for name in ("Euler", "DPM++ 2M SDE"):
-                whole = schedule("karras", steps, levels, sampling)
-                sigmas, draw = whole[steps - t_enc - 1:], Draw()
-                out[f"tail.{name}.{strength}.{int(exact)}"] = run_k(
-                    sampling, k_samplers(sampling)[name], latent + draw() * sigmas[0], draw, sigmas, whole)[0]
-            grid = grid_of(steps)
-            a = alphas[grid[t_enc]].double()
-            x = (a.sqrt() * latent + (1 - a).sqrt() * Draw()()).double()
-            out[f"tail.DDIM.{strength}.{int(exact)}"] = torch.from_numpy(own.ddim_cfgpp(
-                alone, x[0].numpy(), grid[:t_enc], alphas.double().numpy(), draw=lambda: 0.0, eta=0)).float()
-            out[f"tail.UniPC.{strength}.{int(exact)}"] = unipc(t_enc, alphas, x, (grid[t_enc - 1] + 1) / 1000)[0]
 
 
 def add_trees(out):
@@ -289,26 +258,29 @@ def add_trees(out):
     out["tree.questions"] = torch.tensor(questions, dtype=torch.float64).view(torch.int64)
 
 
+def levels_of(external, alphas):
+    """The network's levels, and the fifty of LCM."""
+    denoiser = external.DiscreteSchedule(((1 - alphas) / alphas) ** 0.5, quantize=False)
+    few = alphas[19::20]
+    table = ((1 - few) / few) ** 0.5
+    inner = external.DiscreteSchedule(table, quantize=False)
+    return (Levels(denoiser.sigmas, denoiser.sigma_to_t, denoiser.t_to_sigma, (999, 0)),
+            Levels(table, lambda s: (torch.log(s) - torch.log(table)).abs().argmin().float() * 20 + 19,
+                   lambda t: inner.t_to_sigma(((t - 19) / 20).clamp(0, 49)), (999, 19)))
+
+
 def main():
     torch.set_num_threads(1)
     sampling, external = make_samplers.k_diffusion()
     alphas = make_samplers.alphas_cumprod()
-    denoiser = external.DiscreteSchedule(((1 - alphas) / alphas) ** 0.5, quantize=False)
-    levels = Levels(denoiser.sigmas, denoiser.sigma_to_t, denoiser.t_to_sigma, (999, 0))
-    few = alphas[19::20]
-    table = ((1 - few) / few) ** 0.5
-    inner = external.DiscreteSchedule(table, quantize=False)
-    lcm_levels = Levels(table, lambda s: (torch.log(s) - torch.log(table)).abs().argmin().float() * 20 + 19,
-                        lambda t: inner.t_to_sigma(((t - 19) / 20).clamp(0, 49)), (999, 19))
+    levels, lcm_levels = levels_of(external, alphas)
     out = {}
     for which in SCHEDULES:
         for n in STEPS:
             out[f"sigmas.{which}.{n}"] = schedule(which, n, levels, sampling)
     add_sigma_samplers(out, sampling, levels, lcm_levels, alphas)
     add_dpm(out, sampling, levels)
-    add_options(out, sampling, levels)
     add_timesteps(out, alphas)
-    add_tails(out, sampling, levels, alphas)
     add_trees(out)
     path = HERE / "samplers/all_samplers.safetensors"
     save_file({name: tensor.contiguous().clone() for name, tensor in out.items()}, path,

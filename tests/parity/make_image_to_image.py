@@ -4,7 +4,9 @@ k-diffusion's samplers and A1111's rules (which part of the schedule, where the 
 Run with the peers' Python (packaging/dev.sh deps --peers):
     ~/.cache/serigraph/venv-peers/bin/python tests/parity/make_image_to_image.py
 """
+import numpy
 import torch
+from PIL import Image
 
 from starter_world import LATENT_SCALE, alphas_cumprod, condition, decoded, draw, generators, k_diffusion, read_starter, save
 
@@ -28,6 +30,7 @@ CASES = {
 HIRES = {
     "hires": dict(sampler="Euler", steps=4, seeds=[21], up=(12, 12), mode="bilinear", antialias=True, second=3, strength=0.7),
     "hires_cut": dict(sampler="DPM++ 2M", steps=4, seeds=[22], up=(16, 16), cut=(12, 16), mode="nearest", antialias=False, second=2, strength=0.5),
+    "hires_picture": dict(sampler="Euler", steps=4, seeds=[21], through=(80, 80), second=3, strength=0.7),
 }
 CFG = 5.0
 
@@ -158,15 +161,24 @@ def from_pictures(world, case, pictures, latent_mask):
     return x if keep is None else keep(x, None)
 
 
-def hires(world, case):
-    sources = generators(case["seeds"])
-    sigmas = world.sigmas(case["sampler"], case["steps"])
-    small = world.walk(case["sampler"], draw(sources, (4, 8, 8)) * sigmas[0], sigmas, sources)
+def enlarged(world, small, case):
+    """Stretched latents, or those of the picture as Pillow enlarges it."""
+    if "through" in case:
+        pictures = [Image.fromarray(picture.numpy()).resize(case["through"], Image.Resampling.LANCZOS) for picture in world.decode(small)]
+        return world.encode(torch.stack([torch.from_numpy(numpy.array(picture)) for picture in pictures]))
     options = dict(antialias=True) if case["antialias"] else {}
     latent = torch.nn.functional.interpolate(small, size=case["up"], mode=case["mode"], **options)
     if "cut" in case:
         surplus = latent.shape[2] - case["cut"][0]
         latent = latent[:, :, surplus // 2:latent.shape[2] - (surplus + 1) // 2]
+    return latent
+
+
+def hires(world, case):
+    sources = generators(case["seeds"])
+    sigmas = world.sigmas(case["sampler"], case["steps"])
+    small = world.walk(case["sampler"], draw(sources, (4, 8, 8)) * sigmas[0], sigmas, sources)
+    latent = enlarged(world, small, case)
     sources = generators(case["seeds"])
     noise = draw(sources, latent.shape[1:])
     total = int(case["second"] / case["strength"])

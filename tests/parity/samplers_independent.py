@@ -218,3 +218,92 @@ def ddim_cfgpp(pair, x, times, alphas, draw, eta):
         spread = eta * np.sqrt((1 - kept_next) / (1 - kept)) * np.sqrt(1 - kept / kept_next)
         x = np.sqrt(kept_next) * clean + np.sqrt(1 - kept_next - spread ** 2) * unguided + spread * draw()
     return x
+
+
+# UniPC with varying coefficients.
+
+def unipc_times(count, start, skip, alphas):
+    """count + 1 times from start down to 0.001: even in time, in its root, or in lambda = log(alpha / sigma)."""
+    if skip == "time_quadratic":
+        return np.linspace(np.sqrt(start), np.sqrt(0.001), count + 1) ** 2
+    if skip == "logSNR":
+        known = np.arange(1, 1001) / 1000
+        logs = 0.5 * np.log(np.asarray(alphas, np.float64))
+        ends = vp_lambda(np.interp([start, 0.001], known, logs))
+        wanted = np.linspace(*ends, count + 1)
+        # log alpha = log sigmoid(2 lambda) / 2; the table falls with time.
+        return np.interp(-0.5 * np.log1p(np.exp(-2 * wanted)), logs[::-1], known[::-1])
+    return np.linspace(start, 0.001, count + 1)
+
+
+def vp_lambda(log_alpha):
+    return log_alpha - 0.5 * np.log(-np.expm1(2 * log_alpha))
+
+
+def unipc_vary(eps, x, times, alphas, order, lower_final=True):
+    """Zhao et al. 2023 (2302.04867), appendix on varying coefficients: between two levels the noise-free picture is a
+    polynomial in lambda through the last ones known, integrated exactly. The corrector's polynomial would also go
+    through the newest one; the authors' program, and so A1111, does otherwise, see corrector_weights."""
+    logs = np.interp(times, np.arange(1, 1001) / 1000, 0.5 * np.log(np.asarray(alphas, np.float64)))
+    alpha, sigma, lam = np.exp(logs), np.sqrt(-np.expm1(2 * logs)), vp_lambda(logs)
+    steps = len(times) - 1
+    known, arrived = [], x  # the clean pictures found, newest first; x of the last level as corrected
+    for i in range(steps):
+        clean = (x - sigma[i] * eps(x, (times[i] - 0.001) * 1000)) / alpha[i]
+        if i:
+            arrived = vary_move(i - 1, arrived, known, clean, alpha, sigma, lam, used)
+            x = arrived
+        known.insert(0, clean)
+        used = i + 1 if i + 1 < order else min(order, steps - i) if lower_final else order
+        x = vary_move(i, arrived, known, None, alpha, sigma, lam, used)
+    return x
+
+
+def vary_move(i, x, known, newest, alpha, sigma, lam, order):
+    """From level i to i + 1. With `newest`, the picture found there, corrects."""
+    h = lam[i + 1] - lam[i]
+    nodes = (lam[i - np.arange(order)] - lam[i]) / h
+    if newest is None:
+        weights = moment_integrals(order, h) @ taylor(nodes)
+    else:
+        weights = corrector_weights(nodes, h)
+    pictures = known[:order] + ([newest] if newest is not None else [])
+    return sigma[i + 1] / sigma[i] * x + alpha[i + 1] * sum(w * p for w, p in zip(weights, pictures))
+
+
+def taylor(nodes):
+    """Row k: the weights of the values in the k-th derivative, at 0, of the polynomial through the nodes."""
+    powers = np.arange(len(nodes))
+    factorials = np.cumprod(np.maximum(powers, 1)).astype(float)
+    return np.linalg.inv(nodes[:, None] ** powers) * factorials[:, None]
+
+
+def moment_integrals(count, h):
+    """h times the integrals of exp(h (u - 1)) u^k / k! over 0..1, by quadrature."""
+    points, shares = np.polynomial.legendre.leggauss(60)
+    u, shares = (points + 1) / 2, shares / 2
+    found, term = [], np.ones_like(u)
+    for k in range(count):
+        found.append(h * np.sum(shares * np.exp(h * (u - 1)) * term))
+        term = term * u / (k + 1)
+    return np.array(found)
+
+
+def corrector_weights(nodes, h):
+    """With p nodes and the newest value: the derivatives below the p-th are those of the polynomial through all, but
+    without the newest value's part in them; the p-th is left out, and in its place the newest value's difference
+    counts as much as it has in the derivative before."""
+    order = len(nodes)
+    derivatives, integrals = taylor(np.append(nodes, 1.0)), moment_integrals(order + 1, h)
+    weights = np.zeros(order + 1)
+    weights[0] += integrals[0]
+    for k in range(1, order):
+        row = derivatives[k].copy()
+        # What a difference to the value at 0 has taken from that value goes with it.
+        row[0] += row[-1]
+        row[-1] = 0
+        weights += integrals[k] * row
+    share = derivatives[max(order - 1, 1)][-1]
+    weights[-1] += integrals[order] * share
+    weights[0] -= integrals[order] * share
+    return weights

@@ -50,6 +50,18 @@ torch::Tensor softMix(const torch::Tensor &a, const torch::Tensor &b, const torc
     return mixed * (wanted / (length(mixed) + kLeastLength)).to(mixed.scalar_type());
 }
 
+sampling::UniPcVariant uniPcVariantOf(const std::string &name)
+{
+    if (name == "bh2") return sampling::UniPcVariant::Bh2;
+    return name == "vary_coeff" ? sampling::UniPcVariant::VaryCoeff : sampling::UniPcVariant::Bh1;
+}
+
+sampling::UniPcSkip uniPcSkipOf(const std::string &name)
+{
+    if (name == "time_quadratic") return sampling::UniPcSkip::TimeQuadratic;
+    return name == "logSNR" ? sampling::UniPcSkip::LogSnr : sampling::UniPcSkip::TimeUniform;
+}
+
 }  // namespace
 
 sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
@@ -67,7 +79,10 @@ sampling::PlanRequest firstPlan(const GenerationRequest &request, const Checkpoi
                      .churnMinimum = settings.churnMinimum,
                      .churnMaximum = settings.churnMaximum,
                      .noiseScale = settings.noiseScale,
-                     .uniPcOrder = static_cast<int>(settings.uniPcOrder)};
+                     .uniPcOrder = static_cast<int>(settings.uniPcOrder),
+                     .uniPcVariant = uniPcVariantOf(settings.uniPcVariant),
+                     .uniPcSkip = uniPcSkipOf(settings.uniPcSkip),
+                     .uniPcLowerOrderFinal = settings.uniPcLowerOrderFinal};
     plan.schedules = {.sigmaMin = settings.sigmaMin,
                       .sigmaMax = settings.sigmaMax,
                       .rho = settings.rho,

@@ -151,8 +151,8 @@ private:
         const double factor = 1 + std::atan(std::pow(1 / (error + 1e-8), 1 / (m_options.eta != 0 ? 1.5 : 3.0)) - 1);
         if (factor >= kSafety) {
             state.tensors[0] = low;
-            // Also without eta: the generator moves on as k-diffusion's does.
-            state.x = high + noise.next() * (static_cast<double>(target.up) * m_options.noiseScale);
+            // Also without eta: the generator moves on as k-diffusion's does. A1111 gives this sampler no s_noise.
+            state.x = high + noise.next() * static_cast<double>(target.up);
             state.numbers[0] = static_cast<double>(to);
         }
         state.numbers[1] *= factor;

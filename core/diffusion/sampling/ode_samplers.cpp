@@ -47,10 +47,11 @@ torch::Tensor heun(const SigmaWalk &walk, SamplerState &state, const Denoiser &m
     return denoised;
 }
 
-/// Heun with a third look, one level further, weighted by the levels. Source  Carzit's sd-webui-samplers-scheduler.
-torch::Tensor heunPlus(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &noise)
+/// Heun with a third look, one level further, weighted by the levels. Forge gives it no churn. Source  Carzit's
+/// sd-webui-samplers-scheduler.
+torch::Tensor heunPlus(const SigmaWalk &walk, SamplerState &state, const Denoiser &model, const SamplerNoise &)
 {
-    const float sigma = churned(walk, state, noise);
+    const float sigma = walk.at(state);
     const float next = walk.next(state);
     const torch::Tensor denoised = model.x0(state.x, sigma);
     const auto index = static_cast<std::size_t>(state.step);

@@ -54,6 +54,13 @@ struct SamplerState {
     SamplerState clone() const;
 };
 
+/// UniPC's variants: B1(h), B2(h), and coefficients that vary with the steps. Source  Zhao et al. 2023,
+/// arXiv:2302.04867.
+enum class UniPcVariant { Bh1, Bh2, VaryCoeff };
+
+/// How UniPC's times are spread: evenly in time, in its square root, in the logarithm of alpha / sigma.
+enum class UniPcSkip { TimeUniform, TimeQuadratic, LogSnr };
+
 /// A1111's settings of samplers; each sampler takes those that it knows.
 struct SamplerOptions {
     double eta = 1;           ///< of samplers that walk sigmas
@@ -63,6 +70,9 @@ struct SamplerOptions {
     double churnMaximum = 0;  ///< s_tmax, a sigma; 0: no limit
     double noiseScale = 1;    ///< s_noise
     int uniPcOrder = 3;
+    UniPcVariant uniPcVariant = UniPcVariant::Bh1;
+    UniPcSkip uniPcSkip = UniPcSkip::TimeUniform;
+    bool uniPcLowerOrderFinal = true;  ///< the last steps look back less
 };
 
 /// What a step found.
@@ -108,8 +118,8 @@ struct RunLeft {
     SamplerState state;
 };
 
-/// Steps from `state` to the end. Errors  Failure Cancelled at the first step after `stop` was requested; throws RunLeft
-/// when the context says so.
+/// Steps from `state` to the end. Errors  Failure Cancelled at the first step after `stop` was requested; throws
+/// RunLeft when the context says so.
 torch::Tensor runSampler(const Sampler &sampler, SamplerState state, const Denoiser &model,
                          const SamplerContext &context);
 

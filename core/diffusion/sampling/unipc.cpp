@@ -1,8 +1,9 @@
-// UniPC with A1111's defaults: variant bh1, steps of equal length in time, lower order at both ends.
+// UniPC as A1111 has it. Orders rise from 1 at the start.
 #include "core/diffusion/sampling/timestep_samplers.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 namespace sg::sampling {
@@ -40,9 +41,12 @@ public:
     {
         const auto count = static_cast<int>(m_walk.grid.size());
         const auto levels = static_cast<double>(m_walk.alphas.size());
+        m_order = std::min(m_walk.options.uniPcOrder, count);
+        for (const float alpha : m_walk.alphas)
+            m_logAlphas.push_back(0.5 * std::log(static_cast<double>(alpha)));
         const double start = m_walk.beginsWithPicture ? (m_walk.grid.back() + 1) / levels : 1.0;
         for (int i = 0; i <= count; ++i)
-            m_levels.push_back(levelAt(start + (1 / levels - start) * i / count));
+            m_levels.push_back(levelAt(timeAt(start, 1 / levels, static_cast<double>(i) / count)));
     }
     std::int64_t steps() const override { return static_cast<std::int64_t>(m_walk.grid.size()); }
 
@@ -52,24 +56,60 @@ private:
         float t = 0;  ///< as the network counts
     };
 
+    static Level levelOf(double logAlpha)
+    {
+        Level level{std::exp(logAlpha), std::sqrt(-std::expm1(2 * logAlpha))};
+        level.lambda = logAlpha - std::log(level.sigma);
+        return level;
+    }
+
     Level levelAt(double time) const
     {
-        const auto count = static_cast<double>(m_walk.alphas.size());
+        const auto count = static_cast<double>(m_logAlphas.size());
         const double place = std::clamp(time * count - 1, 0.0, count - 1);
         const auto low = static_cast<std::size_t>(std::min(std::floor(place), count - 2));
         const double share = place - static_cast<double>(low);
-        const auto logAlpha = [&](std::size_t i) { return 0.5 * std::log(static_cast<double>(m_walk.alphas[i])); };
-        const double log = (1 - share) * logAlpha(low) + share * logAlpha(low + 1);
-        Level level{std::exp(log), std::sqrt(-std::expm1(2 * log))};
-        level.lambda = log - std::log(level.sigma);
+        Level level = levelOf((1 - share) * m_logAlphas[low] + share * m_logAlphas[low + 1]);
         level.t = static_cast<float>((time - 1 / count) * 1000);
         return level;
+    }
+
+    /// Between the times `start` and `end`, 0..1 of the way.
+    double timeAt(double start, double end, double share) const
+    {
+        const auto between = [share](double from, double to) { return from + (to - from) * share; };
+        switch (m_walk.options.uniPcSkip) {
+        case UniPcSkip::TimeQuadratic: {
+            const double root = between(std::sqrt(start), std::sqrt(end));
+            return root * root;
+        }
+        case UniPcSkip::LogSnr:
+            return timeOf(between(levelAt(start).lambda, levelAt(end).lambda));
+        case UniPcSkip::TimeUniform:
+            break;
+        }
+        return between(start, end);
+    }
+
+    double timeOf(double lambda) const
+    {
+        const double log = -0.5 * std::log1p(std::exp(-2 * lambda));
+        // Alphas fall with time.
+        const auto below = std::lower_bound(m_logAlphas.begin(), m_logAlphas.end(), log, std::greater<>());
+        const auto count = static_cast<std::ptrdiff_t>(m_logAlphas.size());
+        const std::ptrdiff_t after = std::clamp<std::ptrdiff_t>(below - m_logAlphas.begin(), 1, count - 1);
+        const double here = m_logAlphas[static_cast<std::size_t>(after - 1)];
+        const double next = m_logAlphas[static_cast<std::size_t>(after)];
+        const double share = here == next ? 0 : std::clamp((log - here) / (next - here), 0.0, 1.0);
+        return (static_cast<double>(after) + share) / static_cast<double>(count);
     }
 
     /// Of the move that ends at level `to`.
     int order(std::int64_t to) const
     {
-        return static_cast<int>(std::min<std::int64_t>({m_walk.options.uniPcOrder, to, steps() + 1 - to}));
+        if (to < m_order) return static_cast<int>(to);
+        if (!m_walk.options.uniPcLowerOrderFinal) return m_order;
+        return static_cast<int>(std::min<std::int64_t>(m_order, steps() + 1 - to));
     }
 
     /// One move from `from` to the level after it. `guesses` are x0 at `from` and before; with `there`, x0 at the end,
@@ -90,33 +130,72 @@ private:
         ratios.push_back(1);
         if (there.defined()) differences.push_back(there - guesses[0]);
 
-        const std::vector<double> weights = weightsFor(ratios, q, differences.size());
+        const std::vector<double> weights = m_walk.options.uniPcVariant == UniPcVariant::VaryCoeff
+                                                ? varyingWeights(ratios, q, differences.size())
+                                                : weightsFor(ratios, q, differences.size());
         torch::Tensor sum = torch::zeros_like(x);
         for (std::size_t i = 0; i < differences.size(); ++i)
             sum = sum + differences[i] * weights[i];
-        const double alpha = end.alpha;
-        return end.sigma / start.sigma * x - alpha * std::expm1(q) * guesses[0] - alpha * q * sum;
+        return end.sigma / start.sigma * x - end.alpha * std::expm1(q) * guesses[0] - end.alpha * sum;
     }
 
-    static std::vector<double> weightsFor(const std::vector<double> &ratios, double q, std::size_t count)
+    /// phi_1(q) q, phi_2(q) q …: what the derivatives of x0 by lambda, times powers of the step, count.
+    static std::vector<double> phis(double q, std::size_t count)
+    {
+        std::vector<double> found{std::expm1(q)};
+        for (double factorial = 1; found.size() < count; factorial *= static_cast<double>(found.size()))
+            found.push_back(found.back() / q - 1 / factorial);
+        return found;
+    }
+
+    std::vector<double> weightsFor(const std::vector<double> &ratios, double q, std::size_t count) const
     {
         if (count == 0) return {};
+        const double b = m_walk.options.uniPcVariant == UniPcVariant::Bh1 ? q : std::expm1(q);
         // What the method's authors take instead of the solution of one equation.
         const bool predicts = count < ratios.size();
-        if ((predicts && count == 1) || ratios.size() == 1) return {0.5};
+        if ((predicts && count == 1) || ratios.size() == 1) return {0.5 * b};
+        const std::vector<double> phi = phis(q, count + 1);
         std::vector<std::vector<double>> matrix;
         std::vector<double> right;
-        double phi = std::expm1(q) / q - 1, factorial = 1;
+        double factorial = 1;
         for (std::size_t k = 1; k <= count; ++k) {
             factorial *= static_cast<double>(k);
             std::vector<double> row;
             for (std::size_t i = 0; i < count; ++i)
                 row.push_back(std::pow(ratios[i], static_cast<double>(k) - 1));
             matrix.push_back(std::move(row));
-            right.push_back(phi * factorial / q);
-            phi = phi / q - 1 / (factorial * static_cast<double>(k + 1));
+            right.push_back(phi[k] * factorial);
         }
         return solved(std::move(matrix), std::move(right));
+    }
+
+    /// Of each difference: the sum over the derivatives that it says something about. As in the authors' program the
+    /// corrector takes the derivatives of all but the last difference, and the last one as much as it has in the
+    /// derivative before the highest, for the highest.
+    static std::vector<double> varyingWeights(const std::vector<double> &ratios, double q, std::size_t count)
+    {
+        const bool predicts = count < ratios.size();
+        const std::vector<double> phi = phis(q, ratios.size() + 1);
+        std::vector<double> weights(count, 0);
+        // Difference i is the sum over k of ratio^k / (k + 1)! times derivative k; the inverse of that.
+        std::vector<std::vector<double>> matrix(count, std::vector<double>(count));
+        for (std::size_t i = 0; i < count; ++i) {
+            double term = 1;
+            for (std::size_t k = 0; k < count; term *= ratios[i] / static_cast<double>(k + 2), ++k)
+                matrix[i][k] = term;
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            std::vector<double> unit(count, 0);
+            unit[i] = 1;
+            const std::vector<double> derivatives = solved(matrix, std::move(unit));
+            if (!predicts && i + 1 == count)
+                weights[i] = phi[count] * derivatives[count == 1 ? 0 : count - 2];
+            else
+                for (std::size_t k = 0; k + 1 < ratios.size(); ++k)
+                    weights[i] += phi[k + 1] * derivatives[k];
+        }
+        return weights;
     }
 
     StepResult make(SamplerState &state, const Denoiser &model, const SamplerNoise &) const override
@@ -131,7 +210,7 @@ private:
             state.x = moved(state.tensors[0], at - 1, guesses, denoised);
         }
         guesses.insert(guesses.begin(), denoised);
-        if (guesses.size() > static_cast<std::size_t>(m_walk.options.uniPcOrder)) guesses.pop_back();
+        if (guesses.size() > static_cast<std::size_t>(m_order)) guesses.pop_back();
         state.tensors = {state.x};
         state.tensors.insert(state.tensors.end(), guesses.begin(), guesses.end());
         state.x = moved(state.x, at, guesses, {});
@@ -139,6 +218,8 @@ private:
     }
 
     TimestepWalk m_walk;
+    int m_order = 1;  // at most as many as there are steps
+    std::vector<double> m_logAlphas;
     std::vector<Level> m_levels;  // from the start to the end, one more than steps
 };
 

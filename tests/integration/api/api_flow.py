@@ -148,6 +148,20 @@ def test_notes_and_strict():
     assert strict.status == 400, strict
 
 
+def test_aliases_of_samplers():
+    """Ours are taken; A1111's API looks for exact names and takes DPM++ 2M for all others."""
+    for field, alias, name, schedule in (("sampler_name", "k_euler_a", "Euler a", "Automatic"), ("sampler_index", "ddim", "DDIM", "Automatic"),
+                                         ("sampler_name", "k_heun Karras", "Heun", "Karras")):
+        made = server.post("/txt2img", {**BODY, field: alias}, headers={"Strict": "true"})
+        assert made.status == 200, made
+        result = server.get(f"/tasks/{made.json()['taskId']}/result").json()["parameters"]
+        assert (result["sampler_name"], result["scheduler"]) == (name, schedule), result
+    theirs = {"prompt": "x", "width": 64, "height": 64, "steps": 1, "sampler_name": "k_euler_a"}
+    answer = server.post("/sdapi/v1/txt2img", theirs)
+    assert json.loads(answer.json()["info"])["sampler_name"] == "DPM++ 2M", answer
+    assert any("k_euler_a" in note for note in answer.json()["x_notes"]), answer
+
+
 def test_signed_links():
     url = server.post("/txt2img", BODY).json()["ossUrl"][0]
     parts = urllib.parse.urlsplit(url)

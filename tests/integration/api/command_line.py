@@ -58,9 +58,9 @@ def test_a_model_by_its_path():
 
 def test_any_field():
     done = run("generate", "--prompt", "x", "--set", "cfg_rescale=0.5", "--set", "s_min_uncond_all=true", "--set", "emphasis=No norm", "--refiner", "sub/beta",
-               "--refiner-switch-at", "0.6", "--hires", "--hires-sampler", "DPM++ 2M SDE Karras", "--json", *SMALL)
+               "--refiner-switch-at", "0.6", "--hires", "--sampler", "k_euler_a", "--hires-sampler", "k_dpmpp_2m_sde Karras", "--json", *SMALL)
     made = json.loads(done.stdout)["parameters"]
-    assert (made["cfg_rescale"], made["s_min_uncond_all"], made["emphasis"]) == (0.5, True, "No norm"), made
+    assert (made["cfg_rescale"], made["s_min_uncond_all"], made["emphasis"], made["sampler_name"]) == (0.5, True, "No norm", "Euler a"), made
     assert (made["refiner_checkpoint"], made["refiner_switch_at"], made["hr_sampler_name"], made["hr_scheduler"]) == ("sub/beta", 0.6, "DPM++ 2M SDE", "Karras"), made
     for wrong, named in (("nothing=1", "nothing"), ("steps", "steps"), ("mask=x", "mask"), ("s_min_uncond_all=2", "s_min_uncond_all"), ("cfg_rescale=much", "cfg_rescale")):
         done = run("generate", "--prompt", "x", "--set", wrong, *SMALL)

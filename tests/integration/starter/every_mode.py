@@ -42,8 +42,8 @@ def pixels(file):
     return numpy.asarray(Image.open(io.BytesIO(file)).convert("RGB"), int)
 
 
-def check(name, path, fields, different_from=None):
-    """Draws, draws again from the infotext, compares. Returns the files."""
+def check(name, path, fields, different_from=None, chained=False):
+    """Draws, draws again from the infotext, compares. `chained`: each picture begins with the one before it. Returns the files."""
     body = {**PROMPT, **fields}
     inputs = {key: body[key] for key in ("init_images", "mask", "latent_mask") if key in body}
     files = draw(path, body)
@@ -55,6 +55,8 @@ def check(name, path, fields, different_from=None):
         assert len(said["parameters"]["Model hash"]) == 10, said["info"]
         if "init_images" in inputs:
             inputs["init_images"] = [body["init_images"][number % len(body["init_images"])]]
+            if chained and number:
+                inputs["init_images"] = [base64.b64encode(files[number - 1]).decode()]
         again = draw(path, {"stable_diffusion_model": "starter", **said["x_fields"], **inputs})
         assert len(again) == 1, (name, len(again))
         first, second = pixels(file), pixels(again[0])
@@ -74,8 +76,8 @@ def text(name, different_from=None, **fields):
     return check(name, "/txt2img", fields, different_from)
 
 
-def image(name, different_from=None, **fields):
-    return check(name, "/img2img", {"init_images": [START], "denoising_strength": 0.7, **fields}, different_from)
+def image(name, different_from=None, chained=False, **fields):
+    return check(name, "/img2img", {"init_images": [START], "denoising_strength": 0.7, **fields}, different_from, chained)
 
 
 def names(path):
@@ -95,7 +97,12 @@ def test_samplers_and_schedules():
     text("churn", plain, sampler_name="Heun", s_churn=8, s_noise=1.01, s_tmin=0.1)
     text("schedule numbers", plain, sampler_name="Euler", scheduler="Karras", sigma_min=0.05, sigma_max=12, rho=5)
     text("discard", plain, always_discard_next_to_last_sigma=True)
-    text("UniPC order", plain, sampler_name="UniPC", uni_pc_order=2)
+    assert text("SGM noise", sgm_noise_multiplier=True)[0] != plain  # a thousandth more noise
+    default = text("UniPC", sampler_name="UniPC")[0]
+    for fields in ({"uni_pc_order": 1}, {"uni_pc_variant": "bh2"}, {"uni_pc_variant": "vary_coeff"}, {"uni_pc_skip_type": "time_quadratic"},
+                   {"uni_pc_skip_type": "logSNR"}, {"uni_pc_lower_order_final": False}):
+        text(f"UniPC {fields}", default, sampler_name="UniPC", **fields)
+    assert pixels(text("alias", sampler_name="unipc")[0]).tolist() == pixels(default).tolist(), "an alias is another sampler"
 
 
 def test_noise():
@@ -111,10 +118,16 @@ def test_prompts():
     plain = text("plain")[0]
     for prompt in ("a (red:1.4) star on a [blue] background", "a [red:green:2] star", "a [red|green] star", "a red star AND a blue ring :0.6",
                    "a red star BREAK on a blue background", "a {red|green} __shape__ on a {white|black} background",
-                   "a bent-word star", "a red star <lora:bent:0.8>"):
+                   "a bent-word star", "a red star <lora:bent:0.8>", "a red star <lora:twisted:1.2>"):
         text(prompt, plain, prompt=prompt)
     text("negative", plain, negative_prompt="green, (dark:1.3)")
-    text("emphasis", text("weights", prompt="a (red:1.6) star")[0], prompt="a (red:1.6) star", emphasis="No norm")
+    weights = text("weights", prompt="a (red:1.6) star")[0]
+    for mode in ("No norm", "None", "Ignore"):
+        text(f"emphasis {mode}", weights, prompt="a (red:1.6) star", emphasis=mode)
+    # A style is written out: the picture is that of the whole prompt.
+    styled = text("styles", plain, prompt="red star", styles="sea")[0]
+    written = text("what the style says", prompt="a big red star, blue", negative_prompt="green")[0]
+    assert pixels(styled).tolist() == pixels(written).tolist(), "a style is not what it says"
     text("clip skip", plain, clip_skip=2)
     text("long negative", None, negative_prompt="a, " * 60, pad_cond_uncond=True)
 
@@ -145,6 +158,8 @@ def test_hires_fix_and_refiner():
     text("hires of its own", plain, **hires, hr_upscaler="Latent", hr_sampler_name="DDIM", hr_prompt="a green ring", hr_negative_prompt="red",
          hr_checkpoint_name="other")
     text("refiner", plain, refiner_checkpoint="other", refiner_switch_at=0.5)
+    both = text("hires alone", plain, **hires, hr_upscaler="Latent")[0]
+    text("hires and refiner", both, **hires, hr_upscaler="Latent", refiner_checkpoint="other", refiner_switch_at=0.3)
 
 
 def test_image_to_image():
@@ -161,6 +176,25 @@ def test_image_to_image():
     grown = image("outpainting", plain, outpaint_left=16, outpaint_down=32, mask_blur=3, inpainting_fill=2)[0]
     image("soft outpainting", grown, outpaint_left=16, outpaint_down=32, mask_blur=3, inpainting_fill=2, soft_inpainting=True)
     assert len(image("two starts", None, init_images=[START, pictures.b64(pictures.start().rotate(90))])) == 2
+
+
+def test_loopback():
+    loops = image("loopback", chained=True, loopback_loops=3, loopback_final_strength=0.4, loopback_curve="Aggressive")
+    assert len(loops) == 3 and pixels(loops[0]).tolist() != pixels(loops[2]).tolist()
+
+
+def test_lists_of_files():
+    """What A1111's clients are told of the files beside the checkpoint; each is named in a prompt or field above."""
+    adapters = server.folder / "adapters"
+    loras = {one["name"]: one for one in server.get("/sdapi/v1/loras").json()}
+    assert sorted(loras) == ["bent", "crooked"], loras
+    assert loras["bent"] == {"name": "bent", "alias": "bent", "path": str(adapters / "bent.safetensors"), "metadata": {}}, loras["bent"]
+    assert (loras["crooked"]["alias"], loras["crooked"]["path"]) == ("twisted", str(adapters / "crooked.safetensors")), loras["crooked"]
+    assert loras["crooked"]["metadata"] == {"ss_output_name": "twisted"}, loras["crooked"]
+    embeddings = server.get("/sdapi/v1/embeddings").json()
+    assert embeddings["skipped"] == {} and sorted(embeddings["loaded"]) == ["bent-word"], embeddings
+    assert embeddings["loaded"]["bent-word"] == {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 64, "vectors": 2}
+    assert server.get("/sdapi/v1/sd-vae").json() == [{"model_name": "taesd.safetensors", "filename": str(adapters / "taesd.safetensors")}]
 
 
 def test_inpainting():
@@ -188,14 +222,18 @@ def other_checkpoint(path):
 
 
 class EveryServer(pictures.RealServer):
-    """With a second checkpoint and an embedding as well."""
+    """With a second checkpoint, an embedding, a LoRA that has another name inside, and a style as well."""
 
     def __init__(self, **options):
         super().__init__(**options)
         other_checkpoint(self.folder / "adapters" / "other.safetensors")
         shutil.copy(ROOT / "tests/parity/networks/taesd.safetensors", self.folder / "adapters" / "taesd.safetensors")
-        vector = numpy.random.default_rng(3).normal(0, 0.4, (1, 64)).astype("<f4")
+        vector = numpy.random.default_rng(3).normal(0, 0.4, (2, 64)).astype("<f4")
         write(self.folder / "adapters" / "bent-word.safetensors", {"emb_params": ("F32", vector.shape, vector.tobytes())})
+        _, header, body = read(self.folder / "adapters" / "bent.safetensors")
+        write(self.folder / "adapters" / "crooked.safetensors",
+              {name: (one["dtype"], one["shape"], body[slice(*one["data_offsets"])]) for name, one in header.items()}, {"ss_output_name": "twisted"})
+        (self.data_dir / "styles.csv").write_text('name,prompt,negative_prompt\nsea,"a big {prompt}, blue",green\n')
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/start_latent.h"
 #include "core/diffusion/sampling/start_step.h"
+#include "core/imaging/resample.h"
 #include "tests/support/check.h"
 #include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
@@ -327,6 +328,16 @@ SG_CASE(hires_fix_through_the_picture)
     CHECK(small == draw(wanted, {}).images[0]);
     const c10::InferenceMode mode;
     CHECK(sink.images[0] == toImage(starter().vae->decode(encodePictures(starter(), {large}))[0]));
+}
+
+SG_CASE(hires_fix_through_the_picture_is_that_of_other_networks)
+{
+    GenerationRequest wanted = request("Euler", 4, 21, 0.7);
+    wanted.hires = {true, HiresSize::of(64, 64, 1.25, 0, 0), "Lanczos", "Euler", "automatic", "a red star", "blue", 3};
+    const TaskTools tools{[](const Image &picture, int width, int height) {
+        return imaging::resample(picture, width, height, imaging::Filter::Lanczos);
+    }};
+    compare(draw(wanted, {}, tools), "hires_picture");
 }
 
 SG_CASE(unknown_upscalers_are_named)

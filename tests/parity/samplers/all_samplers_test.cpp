@@ -1,5 +1,5 @@
-// Every sampler on every schedule, tails of schedules, Brownian trees and noise sources (make_all_samplers.py made the
-// data).
+// Every sampler on every schedule and on tails of schedules, every setting, Brownian trees and noise sources
+// (make_all_samplers.py and make_sampler_options.py made the data).
 #include "core/diffusion/sampling/philox.h"
 #include "core/diffusion/sampling/sampling_plan.h"
 
@@ -28,6 +28,12 @@ const std::vector<std::string> kSchedules{
 const test::TensorFile &data()
 {
     static const test::TensorFile file(SG_SOURCE_DIR "/tests/parity/samplers/all_samplers.safetensors");
+    return file;
+}
+
+const test::TensorFile &options()
+{
+    static const test::TensorFile file(SG_SOURCE_DIR "/tests/parity/samplers/sampler_options.safetensors");
     return file;
 }
 
@@ -144,32 +150,118 @@ SG_CASE(samplers_without_a_schedule)
 
 SG_CASE(options_reach_the_samplers_that_take_them)
 {
-    for (const char *name : {"Euler", "Heun", "DPM2"}) {
-        PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20};
+    const std::set<std::string> churned{"Euler", "Heun", "DPM2"};
+    const std::set<std::string> stepped{"DPM2 a",       "DPM++ 2S a",   "DPM++ SDE",
+                                        "DPM++ 2M SDE", "DPM++ 3M SDE", "DPM++ 2M SDE Heun",
+                                        "Euler a",      "DPM fast",     "DPM adaptive"};
+    for (const SamplerSpec &sampler : samplers()) {
+        PlanRequest request{.sampler = sampler.name, .schedule = "karras", .steps = 20};
         request.sampling = {.churn = 6, .churnMinimum = 0.5, .churnMaximum = 8, .noiseScale = 1.05};
-        compare(name, Run(request).finish(), data().at(std::string("options.") + name));
+        if (stepped.contains(sampler.name)) request.sampling.eta = 0.5;
+        const torch::Tensor made = Run(request).finish();
+        if (churned.contains(sampler.name) || stepped.contains(sampler.name)) {
+            compare(sampler.name, made, options().at("options." + sampler.name));
+        } else {
+            // The others know neither churn nor a scale of the noise.
+            request.sampling = {};
+            CHECK(torch::equal(made, Run(request).finish()));
+        }
     }
-    for (const char *name : {"DPM2 a", "DPM++ 2S a", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE"}) {
-        PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20};
-        request.sampling = {.eta = 0.5, .noiseScale = 1.05};
-        compare(name, Run(request).finish(), data().at(std::string("options.") + name));
+}
+
+SG_CASE(settings_of_schedules)
+{
+    const auto compareLevels = [](const std::vector<float> &made, const std::string &key) {
+        const torch::Tensor &wanted = options().at(key);
+        CHECK(static_cast<std::int64_t>(made.size()) == wanted.numel());
+        for (std::size_t i = 0; i < made.size() && static_cast<std::int64_t>(i) < wanted.numel(); ++i)
+            CHECK_NEAR(made[i], wanted[static_cast<std::int64_t>(i)].item<double>(),
+                       3e-6 * std::max(static_cast<double>(made[i]), 1.0));
+    };
+    const ScheduleOptions limits{.sigmaMin = 0.1, .sigmaMax = 10, .rho = 5};
+    for (const std::string &schedule : kSchedules)
+        compareLevels(sigmasFor(schedule, 20, DiscreteSchedule(), limits), "limits." + schedule);
+    compareLevels(sigmasFor("beta", 20, DiscreteSchedule(), {.betaAlpha = 0.5, .betaBeta = 0.8}), "beta.0.5.0.8");
+
+    for (const char *name : {"Euler", "DPM++ SDE", "LMS", "DPM fast"}) {
+        const PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20, .schedules = limits};
+        compare(name, Run(request).finish(), options().at(std::string("limits.") + name));
     }
+    for (const char *name : {"Euler", "DPM++ 2M SDE"})
+        for (const char *schedule : {"karras", "kl_optimal"}) {
+            const PlanRequest request{.sampler = name, .schedule = schedule, .steps = 20, .discardNextToLast = true};
+            const std::string key = std::string("discard.") + name + "." + schedule;
+            compare(key, Run(request).finish(), options().at(key));
+        }
+    for (const char *name : {"Euler", "DPM++ 2M"}) {
+        const PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20, .sgmNoise = true};
+        compare(name, Run(request).finish(), options().at(std::string("sgm.") + name));
+    }
+}
+
+SG_CASE(settings_of_unipc)
+{
+    int compared = 0;
+    for (const auto &[variant, variantText] :
+         {std::pair(UniPcVariant::Bh1, "bh1"), {UniPcVariant::Bh2, "bh2"}, {UniPcVariant::VaryCoeff, "vary_coeff"}})
+        for (const auto &[skip, skipText] : {std::pair(UniPcSkip::TimeUniform, "time_uniform"),
+                                             {UniPcSkip::TimeQuadratic, "time_quadratic"},
+                                             {UniPcSkip::LogSnr, "logSNR"}})
+            for (const int order : {1, 2, 3, 4})
+                for (const bool final : {true, false})
+                    for (const int steps : {7, 20}) {
+                        PlanRequest request{.sampler = "UniPC", .schedule = "automatic", .steps = steps};
+                        request.sampling.uniPcOrder = order;
+                        request.sampling.uniPcVariant = variant;
+                        request.sampling.uniPcSkip = skip;
+                        request.sampling.uniPcLowerOrderFinal = final;
+                        const std::string key = std::string("unipc.") + variantText + "." + skipText + "." +
+                                                std::to_string(order) + (final ? ".1." : ".0.") + std::to_string(steps);
+                        compare(key, Run(request).finish(), options().at(key));
+                        ++compared;
+                    }
+    CHECK(compared == 144);
 }
 
 SG_CASE(tails_of_schedules)
 {
-    const torch::Tensor latent = data().at("tail.latent").unsqueeze(0);
-    for (const auto &[strength, text] : {std::pair(0.3, ".0.3."), {0.75, ".0.75."}})
-        for (const bool exact : {false, true})
-            for (const char *name : {"Euler", "DPM++ 2M SDE", "DDIM", "UniPC"}) {
-                PlanRequest request{.sampler = name, .schedule = "karras", .steps = exact ? 8 : 20};
-                request.strength = strength;
-                request.exactSteps = exact;
-                const std::string key = std::string("tail.") + name + text + (exact ? "1" : "0");
-                Run run(request, latent);
-                if (exact && run.plan.walksSigmas()) CHECK(run.plan.updates() == 8);
-                compare(key, run.finish(), data().at(key));
-            }
+    struct Tail {
+        const char *schedule;
+        int steps;
+        double strength;
+        bool exact;
+    };
+    const std::vector<Tail> sigmaTails{{"karras", 20, 0.3, false},      {"karras", 20, 0.75, false},
+                                       {"karras", 8, 0.3, true},        {"karras", 8, 0.75, true},
+                                       {"kl_optimal", 20, 0.75, false}, {"ddim", 37, 0.75, false}};
+    const std::vector<Tail> longTails{{"karras", 30, 0.75, false}, {"karras", 100, 0.3, false}};
+    const std::vector<Tail> gridTails{{"automatic", 20, 0.3, false},
+                                      {"automatic", 20, 0.75, false},
+                                      {"automatic", 8, 0.3, true},
+                                      {"automatic", 8, 0.75, true},
+                                      {"automatic", 37, 0.75, false}};
+    const torch::Tensor latent = options().at("tail.latent").unsqueeze(0);
+    for (const SamplerSpec &sampler : samplers()) {
+        std::vector<Tail> tails = sampler.usesSchedule ? sigmaTails : gridTails;
+        if (sampler.name == "Restart") tails.insert(tails.end(), longTails.begin(), longTails.end());
+        const torch::Tensor &rows = options().at("tail." + sampler.name);
+        CHECK(rows.size(0) == static_cast<std::int64_t>(tails.size()));
+        for (std::size_t i = 0; i < tails.size(); ++i) {
+            const Tail &tail = tails[i];
+            PlanRequest request{.sampler = sampler.name, .schedule = tail.schedule, .steps = tail.steps};
+            request.strength = tail.strength;
+            request.exactSteps = tail.exact;
+            if (sampler.name == "DDIM CFG++") request.sampling.etaDdim = 0.7;
+            Run run(request, latent);
+            if (tail.exact && sampler.usesSchedule && !hasOwnRange(sampler.name)) CHECK(run.plan.updates() == 8);
+            compare(sampler.name + " tail " + std::to_string(i), run.finish(), rows[static_cast<std::int64_t>(i)]);
+        }
+    }
+    for (const char *name : {"Euler a", "DPM fast", "DDIM", "UniPC"}) {
+        PlanRequest request{.sampler = name, .schedule = "karras", .steps = 20, .strength = 0.75, .extraNoise = 0.3};
+        compare(std::string("extra noise ") + name, Run(request, latent).finish(),
+                options().at(std::string("extra.") + name));
+    }
     PlanRequest none{.sampler = "Euler", .schedule = "karras", .steps = 20};
     none.strength = 0;
     CHECK(SamplingPlan(none, DiscreteSchedule()).keepsStart());
@@ -245,28 +337,30 @@ SG_CASE(a_gpu_source_needs_a_gpu)
     CHECK(refused);
 }
 
-SG_CASE(seed_delta_changes_all_but_the_first_draw)
+SG_CASE(resized_and_moved_seeds)
 {
-    NoiseSource plain({{5, 0}}, 0, kShape), other({{31342, 0}}, 0, kShape);
-    NoiseSource moved({{5, 0}}, kShape, {.seedDelta = 31337});
-    CHECK(torch::equal(moved.first(), plain.first()));
-    CHECK(torch::equal(moved.next(), other.first()));
-    CHECK(torch::equal(moved.next(), other.next()));
-}
-
-SG_CASE(seed_resize_keeps_the_middle)
-{
-    NoiseSource small({{5, 9}}, 0.3, kShape);
-    const torch::Tensor core = small.first();
-    const auto resized = [](std::int64_t height, std::int64_t width) {
-        return NoiseSource({{5, 9}}, {4, height, width},
-                           {.subseedStrength = 0.3, .resizeFromHeight = 4, .resizeFromWidth = 4})
-            .first();
+    struct Case {
+        const char *name;
+        NoiseSource::Shape shape;
+        NoiseSource::Settings settings;
     };
-    CHECK(torch::equal(resized(8, 7).narrow(2, 2, 4).narrow(3, 1, 4), core));
-    const torch::Tensor rest = NoiseSource({{5, 0}}, 0, {4, 8, 7}).first();
-    CHECK(torch::equal(resized(8, 7).select(2, 0), rest.select(2, 0)));
-    // Smaller than what it came from: its middle.
-    CHECK(torch::equal(resized(2, 2), core.narrow(2, 1, 2).narrow(3, 1, 2)));
-    CHECK(torch::equal(resized(4, 4), core));
+    const std::vector<Case> cases{
+        {"larger", {4, 8, 7}, {.resizeFromHeight = 4, .resizeFromWidth = 4}},
+        {"smaller", {4, 2, 4}, {.subseedStrength = 0.3, .resizeFromHeight = 5, .resizeFromWidth = 7}},
+        {"crossed",
+         {4, 4, 9},
+         {.subseedStrength = 0.6, .resizeFromHeight = 7, .resizeFromWidth = 4, .seedDelta = 31337}},
+        {"moved", {4, 4, 4}, {.seedDelta = 31337}},
+        {"moved variation", {4, 4, 4}, {.subseedStrength = 0.3, .seedDelta = 5}}};
+    for (const Case &one : cases) {
+        NoiseSource noise({{5, 9}}, one.shape, one.settings);
+        const std::string key = std::string("seed.") + one.name;
+        // A mix of two seeds goes through sines; everything else is to the last bit.
+        const double allowed = one.settings.subseedStrength > 0 ? 1e-6 : 0;
+        CHECK(test::relativeError(noise.first().squeeze(0), options().at(key + ".0")) <= allowed);
+        CHECK(torch::equal(noise.next().squeeze(0), options().at(key + ".1")));
+    }
+    // The picture's own size is no resizing.
+    NoiseSource same({{5, 9}}, kShape, {.resizeFromHeight = 4, .resizeFromWidth = 4}), plain({{5, 9}}, 0, kShape);
+    CHECK(torch::equal(same.first(), plain.first()));
 }

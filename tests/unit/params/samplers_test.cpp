@@ -12,6 +12,7 @@ class SamplersTest final : public QObject {
 private Q_SLOTS:
     void listsBeginAsA1111s();
     void namesAreUniqueAndFound();
+    void aliases();
     void resolution_data();
     void resolution();
     void effective_data();
@@ -46,6 +47,25 @@ void SamplersTest::namesAreUniqueAndFound()
     QVERIFY(!findSampler(""));
     QVERIFY(!findSampler("euler"));
     QVERIFY(!findSchedule("KARRAS"));
+}
+
+void SamplersTest::aliases()
+{
+    std::set<std::string> seen;
+    for (const SamplerSpec &sampler : samplers())
+        for (const std::string &alias : sampler.aliases) {
+            QVERIFY(seen.insert(alias).second);
+            QCOMPARE(withoutAlias(alias), sampler.name);
+            QCOMPARE(withoutAlias(alias + " Karras"), sampler.name + " Karras");
+            QVERIFY(!findSampler(alias));
+        }
+    QVERIFY(seen.size() >= samplers().size());
+    for (const char *own :
+         {"k_euler", "k_euler_a", "k_euler_ancestral", "k_dpmpp_2m", "k_dpm_ad", "ddim", "unipc", "k_lcm"})
+        QVERIFY(seen.contains(own));
+    for (const char *other :
+         {"", "Euler", "DPM++ 2M Karras", "K_EULER", "k_euler_b", " Karras", "karras", "k_euler  Karras"})
+        QCOMPARE(withoutAlias(other), std::string(other));
 }
 
 void SamplersTest::resolution_data()
