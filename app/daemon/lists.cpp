@@ -29,6 +29,7 @@ void printModels(const std::vector<ModelRecord> &models, bool json)
                             {"size", model.size},
                             {"status", model.status},
                             {"family", model.family},
+                            {"variant", model.variant},
                             {"sha256", model.sha256},
                             {"reason", model.reason},
                             {"choices", choicesJson(model.choices)}});
