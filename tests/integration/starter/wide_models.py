@@ -22,8 +22,9 @@ TO_PICTURE = {"init_images": [START], "denoising_strength": 0.8}
 TO_MASKED = {**TO_PICTURE, "mask": MASK, "mask_blur": 0, "inpaint_full_res": False, "inpainting_fill": 1}
 
 
-def widened(path, channels, spread=0.0, more=()):
-    """The starter whose first layer reads `channels`; the new ones with random weights of this spread. The names of `more` are added."""
+def widened(path, channels, spread=0.0, more=(), moved=None):
+    """The starter whose first layer reads `channels`; the new ones with random weights of this spread. The names of `more` are added; names that
+    begin with the first of `moved` begin with the second."""
     metadata, header, body = read(STARTER)
     tensors = {name: (one["dtype"], one["shape"], body[slice(*one["data_offsets"])]) for name, one in header.items()}
     dtype, shape, data = tensors[FIRST]
@@ -34,6 +35,9 @@ def widened(path, channels, spread=0.0, more=()):
     tensors[FIRST] = dtype, list(wide.shape), wide.tobytes()
     for name in more:
         tensors[name] = "F16", [2], b"\0" * 4
+    if moved:
+        metadata.pop("modelspec.architecture", None)
+        tensors = {name.replace(*moved) if name.startswith(moved[0]) else name: tensor for name, tensor in tensors.items()}
     write(path, tensors, metadata)
 
 
@@ -46,6 +50,8 @@ class WideServer(pictures.RealServer):
         widened(folder / "nine.safetensors", 9, 0.05)
         widened(folder / "eight.safetensors", 8, 0.05)
         widened(folder / "surplus.safetensors", 4, more=["model.diffusion_model.surplus.weight"])
+        widened(folder / "depth.safetensors", 5)
+        widened(folder / "moved.safetensors", 4, moved=("cond_stage_model.transformer.", "conditioner.embedders.0.transformer."))
 
 
 def draw(model, different_from=None, **fields):
@@ -103,7 +109,21 @@ def test_editing_models():
 def test_the_list_tells_them_apart():
     models = {model["name"]: model for model in server.get("/models").json() if model["type"] == "stableDiffusion"}
     assert {name: models[name]["variant"] for name in ("starter", "nine", "eight")} == {"starter": "", "nine": "inpainting", "eight": "editing"}, models
-    assert all(model["family"] == "sd1" and model["status"] in ("loaded", "unloaded") for model in models.values()), models
+    assert all(models[name]["family"] == "sd1" and models[name]["status"] in ("loaded", "unloaded") for name in ("starter", "nine", "eight")), models
+    assert models["depth"]["status"] == "unusable" and "depth to image" in models["depth"]["reason"], models["depth"]
+    refused = server.post("/txt2img", {**PROMPT, "stable_diffusion_model": "depth"})
+    assert refused.status >= 400 and "depth to image" in refused.json()["message"], refused
+
+
+def test_the_user_says_what_a_model_is():
+    body = {**PROMPT, "stable_diffusion_model": "moved"}
+    failed = server.post("/txt2img", body, timeout=300).json()
+    assert failed["status"] == "failed" and "half of a Stable Diffusion XL checkpoint" in str(failed), failed
+    assert server.request("PATCH", "/models", {"name": "moved", "choices": {"family": "sd1"}}).status == 200
+    assert (draw("moved") == draw("starter")).all()
+    assert server.request("PATCH", "/models", {"name": "moved", "choices": {"family": "sd2"}}).status == 200
+    failed = server.post("/txt2img", body, timeout=300).json()
+    assert failed["status"] == "failed" and "was chosen to be sd2, but has no text encoder" in str(failed), failed
 
 
 def test_surplus_tensors_are_said():
