@@ -1496,6 +1496,26 @@
         <translation>不可用</translation>
     </message>
     <message>
+        <source>inpainting</source>
+        <translation>局部重绘</translation>
+    </message>
+    <message>
+        <source>editing</source>
+        <translation>按指令编辑</translation>
+    </message>
+    <message>
+        <source>refiner</source>
+        <translation>精修</translation>
+    </message>
+    <message>
+        <source>v prediction</source>
+        <translation>v 预测</translation>
+    </message>
+    <message>
+        <source>zero terminal SNR</source>
+        <translation>零终端信噪比</translation>
+    </message>
+    <message>
         <source>Unusable: %1</source>
         <translation>不可用：%1</translation>
     </message>

@@ -29,6 +29,7 @@ void printModels(const std::vector<ModelRecord> &models, bool json)
                             {"size", model.size},
                             {"status", model.status},
                             {"family", model.family},
+                            {"variant", model.variant},
                             {"sha256", model.sha256},
                             {"reason", model.reason},
                             {"choices", choicesJson(model.choices)}});
@@ -66,7 +67,7 @@ void addChoiceOptions(QCommandLineParser &parser)
                       name("Says of this checkpoint what the options below say, in the place of what was chosen "
                            "before; the data folder remembers it."),
                       name("name")});
-    parser.addOption({name("family"), name("sd1, sd2, sdxl or sdxl-refiner: refused where the tensors say otherwise."),
+    parser.addOption({name("family"), name("sd1, sd2, sdxl or sdxl-refiner: refused where the tensors contradict it."),
                       name("family"), name("automatic")});
     parser.addOption({name("prediction"), name("epsilon or v."), name("kind"), name("automatic")});
     parser.addOption({name("zero-terminal-snr"), name("on or off."), name("switch"), name("automatic")});

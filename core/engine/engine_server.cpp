@@ -444,6 +444,7 @@ std::optional<Json> EngineServer::runGenerate(EngineJob &job)
     }
     Json json = event("done", job.id);
     if (!sink.warnings().empty()) json["warnings"] = sink.warnings();
+    if (!sink.reasons().empty()) json["reasons"] = sink.reasons();
     json["images"] = sink.images();
     json["seconds"] = sink.seconds();
     return json;

@@ -47,6 +47,11 @@ bool saidByRow(const ParamValues &values, const std::string &key)
     return false;
 }
 
+void addOnce(std::vector<std::string> &texts, std::string text)
+{
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(std::move(text));
+}
+
 constexpr std::chrono::milliseconds kPreviewInterval{250};
 constexpr std::chrono::seconds kSignInterval{5};
 constexpr double kNewestShare = 0.3;  // of the newest step in the smoothed rate
@@ -134,8 +139,12 @@ void TaskSink::preview(std::int64_t step, std::int64_t image, Image picture)
 
 void TaskSink::warning(std::string text)
 {
-    if (std::find(m_warnings.begin(), m_warnings.end(), text) == m_warnings.end())
-        m_warnings.push_back(std::move(text));
+    addOnce(m_warnings, std::move(text));
+}
+
+void TaskSink::reason(std::string text)
+{
+    addOnce(m_reasons, std::move(text));
 }
 
 void TaskSink::fact(std::string key, std::string value)

@@ -30,9 +30,11 @@ public:
     void preview(std::int64_t step, std::int64_t image, Image picture) override;
     void image(std::int64_t index, Image picture) override;
     void warning(std::string text) override;
+    void reason(std::string text) override;
     void fact(std::string key, std::string value) override;
 
     const std::vector<std::string> &warnings() const { return m_warnings; }
+    const std::vector<std::string> &reasons() const { return m_reasons; }
     std::int64_t images() const { return m_images; }
     double seconds() const;  ///< without pauses
     /// The time from paused() to goOn() does not count.
@@ -58,7 +60,7 @@ private:
     double m_secondsPerStep = 0;  // smoothed
     bool m_firstStep = true;
     std::int64_t m_images = 0;
-    std::vector<std::string> m_warnings;
+    std::vector<std::string> m_warnings, m_reasons;
     std::vector<std::pair<std::string, std::string>> m_facts;
 };
 

@@ -1,5 +1,7 @@
 #include "core/modelfile/model_kind.h"
 
+#include "core/modelfile/checkpoint_marks.h"
+
 #include <array>
 #include <utility>
 
@@ -97,20 +99,6 @@ Found later(const TensorIndex &index, std::string_view prefix)
     return std::nullopt;
 }
 
-/// What sets it apart within its family.
-std::string variantWords(const TensorIndex &index, BaseFamily family)
-{
-    std::string words;
-    const std::int64_t channels = index.dim("model.diffusion_model.input_blocks.0.0.weight", 1);
-    if (channels == 9) words += ", 9 input channels: inpainting";
-    if (channels == 8) words += ", 8 input channels: edits by instruction";
-    if (family == BaseFamily::Sdxl && !index.hasPrefix("conditioner.embedders.0.transformer."))
-        words += ", OpenCLIP alone: the refiner";
-    if (index.contains("v_pred")) words += ", key v_pred";
-    if (index.contains("ztsnr")) words += ", key ztsnr";
-    return words;
-}
-
 Found asCheckpoint(const TensorIndex &index)
 {
     for (const std::string_view prefix : {"model.diffusion_model.", ""})
@@ -129,9 +117,11 @@ Found asCheckpoint(const TensorIndex &index)
         family = BaseFamily::Sdxl;
         reason += ", text encoders under conditioner.embedders";
     }
-    reason += variantWords(index, family);
+    const std::string variant = checkpointVariant(index, family);
+    if (!variant.empty()) reason += ": " + variant;
     if (!index.hasPrefix("first_stage_model.")) reason += ", no VAE";
-    return ModelDescription{ModelKind::Checkpoint, familyOr(family, familyOfMetadata(index)), reason};
+    return ModelDescription{ModelKind::Checkpoint, familyOr(family, familyOfMetadata(index)), reason, variant,
+                            refusedRelative(index)};
 }
 
 Found asControlNet(const TensorIndex &index)

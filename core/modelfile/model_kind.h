@@ -35,7 +35,9 @@ BaseFamily familyFromName(std::string_view name);
 struct ModelDescription {
     ModelKind kind = ModelKind::Unknown;
     BaseFamily family = BaseFamily::Unknown;
-    std::string reason;  ///< one English line: which tensors told it
+    std::string reason;        ///< one English line: which tensors told it
+    std::string variant = {};  ///< of a checkpoint: checkpointVariant()
+    std::string refusal = {};  ///< of a checkpoint: refusedRelative()
 };
 
 /// Tells from names and shapes what a file is; its own name and folder play no part.

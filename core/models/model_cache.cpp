@@ -15,12 +15,19 @@ QString text(const std::string &value)
 
 Json toJson(const ModelRecord &record)
 {
-    return {{"type", record.type},         {"family", record.family},
-            {"status", record.status},     {"reason", record.reason},
-            {"title", record.title},       {"description", record.description},
-            {"width", record.nativeWidth}, {"height", record.nativeHeight},
-            {"alias", record.alias},       {"contentHash", record.contentHash},
-            {"vectors", record.vectors},   {"vectorWidth", record.vectorWidth}};
+    return {{"type", record.type},
+            {"family", record.family},
+            {"variant", record.variant},
+            {"status", record.status},
+            {"reason", record.reason},
+            {"title", record.title},
+            {"description", record.description},
+            {"width", record.nativeWidth},
+            {"height", record.nativeHeight},
+            {"alias", record.alias},
+            {"contentHash", record.contentHash},
+            {"vectors", record.vectors},
+            {"vectorWidth", record.vectorWidth}};
 }
 
 ModelRecord fromJson(const Json &json)
@@ -36,6 +43,7 @@ ModelRecord fromJson(const Json &json)
     };
     record.type = textOf("type");
     record.family = textOf("family");
+    record.variant = textOf("variant");
     record.status = textOf("status");
     record.reason = textOf("reason");
     record.title = textOf("title");

@@ -105,6 +105,7 @@ ModelRecord readModelRecord(const std::string &path)
     record.type = typeName(description.kind);
     record.family =
         description.family == BaseFamily::Unknown ? std::string() : std::string(familyName(description.family));
+    record.variant = description.variant;
     record.status = "unloaded";
     record.reason = description.reason;
     record.title = index->meta("modelspec.title");
@@ -120,6 +121,7 @@ ModelRecord readModelRecord(const std::string &path)
         return unusable(std::move(record), "no known kind of model: " + description.reason);
     if (description.kind == ModelKind::Checkpoint && description.family == BaseFamily::Other)
         return unusable(std::move(record), "a family that is not supported yet: " + description.reason);
+    if (!description.refusal.empty()) return unusable(std::move(record), description.refusal);
     return record;
 }
 

@@ -7,7 +7,7 @@
 namespace sg {
 
 /// Raised when the reader learns to tell more: what the database remembers of older readers is read again.
-inline constexpr int kModelReaderVersion = 3;
+inline constexpr int kModelReaderVersion = 4;
 
 /// What a file is, by its content: type, family, status ("unloaded" or "unusable" with the reason), title, description,
 /// native size. Name, hash and times are left as they are. Never fails: a file that cannot be read is unusable.

@@ -10,13 +10,14 @@ namespace sg {
 
 /// One file of the model folders, as the library knows it.
 struct ModelRecord {
-    std::string type;    ///< stableDiffusion, sdVae, lora, controlNet, upscaler, embedding, … (docs/api.md)
-    std::string name;    ///< path below its folder without extension, '/' between parts; unique within its type
-    std::string path;    ///< absolute
-    std::string family;  ///< "sd1", "sd2", "sdxl", … or empty
-    std::string status;  ///< registering, loading, loaded, unloaded, deleted, unusable
-    std::string reason;  ///< why it is unusable, or how its kind was told
-    std::string sha256;  ///< hex; empty until hashed
+    std::string type;     ///< stableDiffusion, sdVae, lora, controlNet, upscaler, embedding, … (docs/api.md)
+    std::string name;     ///< path below its folder without extension, '/' between parts; unique within its type
+    std::string path;     ///< absolute
+    std::string family;   ///< "sd1", "sd2", "sdxl", … or empty
+    std::string variant;  ///< of a checkpoint, within its family: "inpainting", "refiner, v prediction", … or empty
+    std::string status;   ///< registering, loading, loaded, unloaded, deleted, unusable
+    std::string reason;   ///< why it is unusable, or how its kind was told
+    std::string sha256;   ///< hex; empty until hashed
     std::uint64_t size = 0;
     std::int64_t registeredMs = 0;  ///< milliseconds since 1970
     std::int64_t modifiedMs = 0;

@@ -133,6 +133,7 @@ Json managementSchemas()
                                {"lastModificationTime", nullable(kText)},
                                {"size", kInteger},
                                {"family", kText},
+                               {"variant", kText},
                                {"reason", kText},
                                {"title", kText},
                                {"description", kText},

@@ -43,7 +43,28 @@ private Q_SLOTS:
     void filterAndSort();
     void statusSaysWhy();
     void choicesAreMadeInTheMenu();
+    void variantsAreShown();
 };
+
+void ModelsTest::variantsAreShown()
+{
+    std::vector<ModelInfo> models = someModels(2);
+    models[0].family = u"sdxl"_s;
+    models[0].variant = u"inpainting, v prediction"_s;
+    models[1].family = u"sd1"_s;
+    models[1].variant.clear();
+    ModelsModel model;
+    model.merge(models);
+    QStringList shown;
+    for (int row = 0; row < model.rowCount(); ++row)
+        shown += model.index(row, ModelsModel::Family).data().toString();
+    QVERIFY2(shown.contains(u"sdxl (inpainting, v prediction)"_s) && shown.contains(u"sd1"_s),
+             qPrintable(shown.join(u'|')));
+    ModelsFilter filter;
+    filter.setSourceModel(&model);
+    filter.setText(u"inpainting"_s);
+    QCOMPARE(filter.rowCount(), 1);
+}
 
 void ModelsTest::choicesAreMadeInTheMenu()
 {

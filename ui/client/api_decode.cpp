@@ -121,6 +121,7 @@ Expected<std::vector<ModelInfo>> decodeModels(const Json &json)
         model.status = text(row, "status");
         model.reason = text(row, "reason");
         model.family = text(row, "family");
+        model.variant = text(row, "variant");
         model.title = text(row, "title");
         model.description = text(row, "description");
         model.size = number<std::int64_t>(row, "size");

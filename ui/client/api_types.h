@@ -23,6 +23,7 @@ struct ModelInfo {
     QString status;
     QString reason;
     QString family;
+    QString variant;  ///< of a checkpoint, in English: "inpainting", "refiner, v prediction", …
     QString title;
     QString description;
     std::int64_t size = 0;

@@ -4,7 +4,7 @@
 
 namespace sg::ui {
 
-/// Text (every word must occur in name, path, title, family or hash) and type.
+/// Text (every word must occur in name, path, title, family, variant or hash) and type.
 class ModelsFilter final : public QSortFilterProxyModel {
     Q_OBJECT
 public:

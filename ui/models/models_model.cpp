@@ -34,7 +34,8 @@ ModelsModel::Row ModelsModel::makeRow(ModelInfo info)
         row.texts[static_cast<std::size_t>(column)] = text(info, column);
     row.sortName = info.name.toCaseFolded();
     row.search =
-        (info.name + u' ' + info.path + u' ' + info.title + u' ' + info.family + u' ' + info.hash).toCaseFolded();
+        (info.name + u' ' + info.path + u' ' + info.title + u' ' + info.family + u' ' + info.variant + u' ' + info.hash)
+            .toCaseFolded();
     row.info = std::move(info);
     return row;
 }
@@ -124,6 +125,26 @@ QString ModelsModel::typeText(const QString &type)
     return type.isEmpty() || type == u"unknown"_s ? tr("Unknown") : type;
 }
 
+QString ModelsModel::variantText(const QString &variant)
+{
+    QStringList words;
+    for (const QString &word : variant.split(u", "_s)) {
+        if (word == u"inpainting"_s)
+            words += tr("inpainting");
+        else if (word == u"editing"_s)
+            words += tr("editing");
+        else if (word == u"refiner"_s)
+            words += tr("refiner");
+        else if (word == u"v prediction"_s)
+            words += tr("v prediction");
+        else if (word == u"zero terminal SNR"_s)
+            words += tr("zero terminal SNR");
+        else
+            words += word;
+    }
+    return words.join(u", "_s);
+}
+
 QString ModelsModel::statusText(const ModelInfo &model)
 {
     if (model.status == u"registering"_s) return tr("Reading");
@@ -148,7 +169,7 @@ QString ModelsModel::text(const ModelInfo &model, int column)
     case Hash:
         return model.hash.isEmpty() ? u"…"_s : model.hash.left(10);
     case Family:
-        return model.family;
+        return model.variant.isEmpty() ? model.family : model.family + u" ("_s + variantText(model.variant) + u')';
     case Status:
         return statusText(model);
     case Folder:

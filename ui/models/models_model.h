@@ -28,6 +28,8 @@ public:
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
     static QString typeText(const QString &type);
+    /// A checkpoint's variant in the window's language.
+    static QString variantText(const QString &variant);
 
 private:
     struct Row {

@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/or_throw.h"
+#include "core/modelfile/checkpoint_marks.h"
 
 #include <optional>
 #include <string_view>
@@ -10,27 +11,6 @@
 namespace sg {
 namespace {
 
-struct Told {
-    bool yes = false;
-    std::string why;
-};
-
-// What the network predicts, from what the file says of itself. Nothing: it says nothing.
-std::optional<Told> saysV(const TensorIndex &index)
-{
-    constexpr std::string_view kKey = "modelspec.prediction_type";
-    const std::string_view said = index.meta(kKey);
-    if (said == "epsilon" || said == "eps") return Told{false, "metadata " + std::string(kKey)};
-    if (said == "v" || said == "v_prediction") return Told{true, "metadata " + std::string(kKey)};
-    if (!said.empty()) throwUnusable("\"" + std::string(said) + "\" is neither epsilon nor v", std::string(kKey));
-    if (index.contains("v_pred")) return Told{true, "key v_pred"};
-    if (index.meta("ss_v_parameterization") == "True") return Told{true, "metadata ss_v_parameterization"};
-    const std::string_view architecture = index.meta("modelspec.architecture");
-    if (architecture.starts_with("stable-diffusion-v2-768-v")) return Told{true, "metadata modelspec.architecture"};
-    if (architecture.starts_with("stable-diffusion-v2-512")) return Told{false, "metadata modelspec.architecture"};
-    return std::nullopt;
-}
-
 constexpr const char *kChosen = "chosen by the user";
 
 void chooseZeroSnr(const TensorIndex &index, const ModelChoices &choices, CheckpointConfig &config)
@@ -38,10 +18,8 @@ void chooseZeroSnr(const TensorIndex &index, const ModelChoices &choices, Checkp
     std::string zero;
     if (choices.zeroTerminalSnr)
         zero = kChosen;
-    else if (index.contains("ztsnr"))
-        zero = "key ztsnr";
-    else if (index.meta("ss_zero_terminal_snr") == "True")
-        zero = "metadata ss_zero_terminal_snr";
+    else
+        zero = zeroTerminalSnrSaid(index);
     config.zeroTerminalSnr = choices.zeroTerminalSnr.value_or(!zero.empty());
     if (!zero.empty())
         config.reasons.push_back((config.zeroTerminalSnr ? "zero terminal SNR: " : "no zero terminal SNR: ") + zero);
@@ -55,9 +33,9 @@ void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const Mo
     if (choices.predictsV) {
         config.prediction = *choices.predictsV ? sampling::Prediction::V : sampling::Prediction::Eps;
         why = kChosen;
-    } else if (const std::optional<Told> told = saysV(index)) {
-        config.prediction = told->yes ? sampling::Prediction::V : sampling::Prediction::Eps;
-        why = told->why;
+    } else if (const std::optional<PredictionSaid> said = orThrow(predictionSaid(index))) {
+        config.prediction = said->v ? sampling::Prediction::V : sampling::Prediction::Eps;
+        why = said->where;
     } else if (sidecar.predictsV) {
         config.prediction = *sidecar.predictsV ? sampling::Prediction::V : sampling::Prediction::Eps;
         why = "the .yaml beside it";
@@ -68,26 +46,17 @@ void choosePrediction(const TensorIndex &index, const Sidecar &sidecar, const Mo
     if (!config.predictionUnsure) config.reasons.push_back(kind + " prediction: " + why);
 }
 
-void checkFamily(const TensorIndex &index, const ModelChoices &choices, const ModelFamily &family,
-                 const ModelDescription &what)
+/// The family that the user chose, else the one that the tensors tell.
+const ModelFamily &familyOf(const TensorIndex &index, const ModelDescription &what, const ModelChoices &choices)
 {
-    if (!choices.family.empty() && choices.family != family.name)
-        throwUnusable("was chosen to be " + std::string(choices.family) + ", but its tensors are those of " +
-                          std::string(family.title) + ": " + what.reason,
+    if (choices.family.empty()) return findFamily(index, what);
+    const ModelFamily &family = chosenFamily(choices.family);
+    if (const std::string missing = missingTexts(index, family); !missing.empty())
+        throwUnusable("was chosen to be " + std::string(choices.family) + ", but has no text encoder under " + missing +
+                          ": its tensors are those of " + std::string(familyTitle(what.family)) + " (" + what.reason +
+                          ")",
                       index.path());
-}
-
-// Relatives with the same names that need something else to draw a picture.
-void refuseRelatives(const TensorIndex &index)
-{
-    if (index.contains("edm_mean") || index.contains("edm_vpred.sigma_max"))
-        throwUnusable(
-            "is made for EDM noise levels (key " +
-                std::string(index.contains("edm_mean") ? "edm_mean: Playground 2.5" : "edm_vpred.sigma_max: CosXL") +
-                "), which are not supported",
-            index.path());
-    if (index.hasPrefix("noise_augmentor.") || index.hasPrefix("embedder.model.visual."))
-        throwUnusable("is an unCLIP checkpoint, which is drawn from pictures and not supported", index.path());
+    return family;
 }
 
 void readTexts(const TensorIndex &index, const Sidecar &sidecar, const ModelFamily &family, CheckpointConfig &config)
@@ -177,10 +146,7 @@ void readImageInput(const TensorIndex &index, CheckpointConfig &config)
         config.imageInput = ImageInput::Edit;
         config.reasons.push_back(channels + ": edits pictures by instruction");
     } else {
-        throwUnusable("the UNet takes " + channels + " and the autoencoder makes " + std::to_string(latent) +
-                          ": neither inpainting nor editing" +
-                          (takes == latent + 1 ? " but depth, which is not supported" : ""),
-                      index.path());
+        throwUnusable("the UNet takes " + channels + ", the autoencoder makes " + std::to_string(latent), index.path());
     }
 }
 
@@ -217,12 +183,11 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
     if (what.kind != ModelKind::Checkpoint)
         throwUnusable("is no checkpoint but: " + std::string(modelKindName(what.kind)) + " (" + what.reason + ")",
                       index.path());
-    refuseRelatives(index);
-    const ModelFamily &family = findFamily(index, what);
+    if (!what.refusal.empty()) throwUnusable(what.refusal, index.path());
+    const ModelFamily &family = familyOf(index, what, choices);
     CheckpointConfig config;
     config.family = family.base;
     config.variant = family.name;
-    checkFamily(index, choices, family, what);
     config.reasons.push_back(std::string(family.title) + ": " +
                              (choices.family.empty() ? std::string() : std::string(kChosen) + ", ") + what.reason);
     config.unetPrefix = "model.diffusion_model.";
@@ -234,8 +199,15 @@ CheckpointConfig CheckpointConfig::detect(const TensorIndex &index, const Sideca
     config.unet = UNetConfig::detect(index, config.unetPrefix);
     readHeads(index, sidecar, config);
     config.vae = VaeConfig::detect(index, config.vaePrefix, sidecar.latentScale.value_or(family.latentScale));
-    readTexts(index, sidecar, family, config);
-    readVector(index, family, config);
+    try {
+        readTexts(index, sidecar, family, config);
+        readVector(index, family, config);
+    } catch (Failure &failure) {
+        if (!choices.family.empty())
+            failure.error.message =
+                "was chosen to be " + std::string(choices.family) + ", but " + failure.error.message;
+        throw;
+    }
     readImageInput(index, config);
     choosePrediction(index, sidecar, choices, family, config);
     chooseZeroSnr(index, choices, config);

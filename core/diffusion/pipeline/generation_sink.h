@@ -44,6 +44,8 @@ public:
     virtual void found(Finding) {}
     /// Something that the user should know of the finished task, in English. Saying it twice is saying it once.
     virtual void warning(std::string) {}
+    /// What the task's reading of a model rests on: why it was taken for its family, … As a warning, once.
+    virtual void reason(std::string) {}
     /// What the infotext of the pictures that follow should say beside the request: "VAE", "Lora hashes", … The last
     /// value of a key counts; an empty one takes it back.
     virtual void fact(std::string, std::string) {}

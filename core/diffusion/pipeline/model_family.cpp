@@ -61,8 +61,11 @@ const std::vector<ModelFamily> &modelFamilies()
          false,
          kFirstScale,
          kFirstRgb,
-         // Some early files lack one part of the name.
-         {{{"cond_stage_model.transformer.text_model.", "cond_stage_model.transformer."}, kVitL1, 12}},
+         // Some early files lack one part of the name; those of Stability's later trainer are told apart by the user.
+         {{{"cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.",
+            "conditioner.embedders.0.transformer.text_model."},
+           kVitL1,
+           12}},
          SizeNumbers::None,
          true,
          false},
@@ -73,7 +76,7 @@ const std::vector<ModelFamily> &modelFamilies()
          true,
          kFirstScale,
          kFirstRgb,
-         {{{"cond_stage_model.model."}, kVitH, 24}},
+         {{{"cond_stage_model.model.", "conditioner.embedders.0.model."}, kVitH, 24}},
          SizeNumbers::None,
          true,
          false},
@@ -104,6 +107,28 @@ const std::vector<ModelFamily> &modelFamilies()
     return families;
 }
 
+const ModelFamily &chosenFamily(std::string_view name)
+{
+    for (const ModelFamily &family : modelFamilies())
+        if (family.name == name) return family;
+    throwUnusable("there is no family \"" + std::string(name) + "\"", "family");
+}
+
+std::string_view familyTitle(BaseFamily base)
+{
+    for (const ModelFamily &family : modelFamilies())
+        if (family.base == base) return family.title;
+    return "no known family";
+}
+
+std::string missingTexts(const TensorIndex &index, const ModelFamily &family)
+{
+    std::string missing;
+    for (const TextPlace &place : family.texts)
+        if (!has(index, place)) missing += (missing.empty() ? "" : ", ") + std::string(place.prefixes.front()) + "*";
+    return missing;
+}
+
 const ModelFamily &findFamily(const TensorIndex &index, const ModelDescription &what)
 {
     const ModelFamily *nearest = nullptr;
@@ -122,11 +147,8 @@ const ModelFamily &findFamily(const TensorIndex &index, const ModelDescription &
         throwUnusable("is a checkpoint of family \"" + std::string(familyName(what.family)) +
                           "\", which is not supported (" + what.reason + ")",
                       index.path());
-    std::string missing;
-    for (const TextPlace &place : nearest->texts)
-        if (!has(index, place)) missing += (missing.empty() ? "" : ", ") + std::string(place.prefixes.front()) + "*";
     throwUnusable("is half of a " + std::string(nearest->title) + " checkpoint: it has no text encoder under " +
-                      missing + " (" + what.reason + ")",
+                      missingTexts(index, *nearest) + " (" + what.reason + ")",
                   index.path());
 }
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,13 @@ struct ModelFamily {
 };
 
 const std::vector<ModelFamily> &modelFamilies();
+
+/// Of one of the table's names.
+const ModelFamily &chosenFamily(std::string_view name);
+/// For people; "no known family" for one that has no row.
+std::string_view familyTitle(BaseFamily family);
+/// Where the family's text encoders should be and are not; empty when all are there.
+std::string missingTexts(const TensorIndex &index, const ModelFamily &family);
 
 /// The family whose text encoders the file has. Errors  throws Failure UnusableFile, naming what is missing.
 const ModelFamily &findFamily(const TensorIndex &index, const ModelDescription &what);

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -28,6 +29,14 @@ constexpr std::uint64_t kReserve = 512u << 20;
 constexpr std::uint64_t kReserveShare = 20;
 /// What comes back at once is not for free: reading it takes at least this long.
 constexpr double kSecondsPerByte = 1.0 / 4e9;
+
+/// For the log page: what the choice of family and prediction rests on, and what of the file belongs nowhere.
+void logFindings(const ModelStore::Resident &model)
+{
+    for (const std::vector<std::string> *texts : {&model.checkpoint->config.reasons, &model.checkpoint->warnings})
+        for (const std::string &text : *texts)
+            logInfo("engine", model.name() + ": " + text);
+}
 
 double secondsSince(Clock::time_point start)
 {
@@ -44,6 +53,11 @@ struct ModelStore::Candidate {
     std::string what;
     std::function<void(ModelStore &)> evict;
 };
+
+std::string ModelStore::Resident::name() const
+{
+    return std::filesystem::path(path).filename().string();
+}
 
 std::uint64_t ModelStore::Resident::bytes() const
 {
@@ -67,33 +81,36 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
                    "the model's file, its .yaml or what is chosen for it has changed, it is loaded again: " + path);
         unload(path);
     }
-    makeRoom(described(path, identity).weights);
+    makeRoom(described(path, identity, choices).weights);
     const Clock::time_point start = Clock::now();
     std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices);
     auto made = std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}});
     made->loadSeconds = secondsSince(start);
     made->lastUse = ++m_uses;
+    logFindings(*made);
     m_residents.push_front(std::move(made));
     publish();
     return m_residents.front();
 }
 
-const PlannedModel &ModelStore::described(const std::string &path, const FileIdentity &identity)
+const PlannedModel &ModelStore::described(const std::string &path, const FileIdentity &identity,
+                                          const ModelChoices &choices)
 {
     const auto known = m_descriptions.find(path);
-    if (known != m_descriptions.end() && known->second.identity == identity) return known->second.model;
+    if (known != m_descriptions.end() && known->second.identity == identity && known->second.choices == choices)
+        return known->second.model;
     const TensorIndex index = canonicalNames(orThrow(readModelFile(path)));
-    CheckpointConfig config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}));
+    CheckpointConfig config = CheckpointConfig::detect(index, orThrow(readSidecar(path)).value_or(Sidecar{}), choices);
     if (m_descriptions.size() >= kDescriptions) m_descriptions.clear();
     Description &made = m_descriptions[path];
-    made = {identity, plannedModel(index, std::move(config), m_device.is_cpu())};
+    made = {identity, choices, plannedModel(index, std::move(config), m_device.is_cpu())};
     return made.model;
 }
 
 PlannedModel ModelStore::describe(const std::string &path)
 {
     const FileIdentity identity = orThrow(fileIdentity(path));
-    PlannedModel model = described(path, identity);
+    PlannedModel model = described(path, identity, m_choices[path]);
     for (const auto &resident : m_residents)
         if (resident->path == path && resident->identity == identity)
             model.held = resident->checkpoint->bytes - resident->mapped();

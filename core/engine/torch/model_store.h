@@ -38,6 +38,8 @@ public:
         PreviewVae preview = {};
         double loadSeconds = 0, vaeSeconds = 0, loraSeconds = 0;  ///< what it took to bring them here
         std::uint64_t lastUse = 0;                                ///< counted by the store
+        bool told = false;         ///< whether somebody was told what reading it brought to light
+        std::string name() const;  ///< the file's
         std::uint64_t bytes() const;
         std::uint64_t mapped() const { return checkpoint->mapped; }
     };
@@ -80,10 +82,11 @@ public:
 private:
     struct Description {
         FileIdentity identity;
+        ModelChoices choices;
         PlannedModel model;
     };
     struct Candidate;
-    const PlannedModel &described(const std::string &path, const FileIdentity &identity);
+    const PlannedModel &described(const std::string &path, const FileIdentity &identity, const ModelChoices &choices);
     std::uint64_t freeOnDevice() const;
     std::int64_t room() const;
     std::vector<Candidate> candidates() const;

@@ -84,6 +84,11 @@ struct UsedModel {
               store.get(path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })),
           companions(store, *resident, model, sink, stop)
     {
+        if (resident->told) return;
+        for (const std::string &text : resident->checkpoint->warnings)
+            sink.warning(resident->name() + ": " + text);
+        for (const std::string &text : resident->checkpoint->config.reasons)
+            sink.reason(resident->name() + ": " + text);
     }
     TaskModel forTask() const { return {*resident->checkpoint, resident->conditioner}; }
 
@@ -221,6 +226,7 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &
     Expected<LoadReport> report = guarded([&] {
         m_store.choose(model.path, model.choices);
         const std::shared_ptr<ModelStore::Resident> resident = m_store.get(model.path, stop, watch);
+        resident->told = true;
         const Checkpoint &checkpoint = *resident->checkpoint;
         return LoadReport{std::string(familyName(checkpoint.config.family)), checkpoint.bytes, checkpoint.warnings,
                           checkpoint.config.reasons};
@@ -236,6 +242,9 @@ Expected<MemoryPlan> TorchSession::plan(const ModelRef &model, const GenerationR
 
 MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request)
 {
+    m_store.choose(model.path, model.choices);
+    for (const auto *other : {&model.hires, &model.refiner})
+        if (*other) m_store.choose((*other)->path, (*other)->choices);
     const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
     for (const std::string &path : use.paths)
@@ -262,9 +271,6 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     const MemoryPlan plan = planOf(model, request);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
 
-    m_store.choose(model.path, model.choices);
-    for (const auto *other : {&model.hires, &model.refiner})
-        if (*other) m_store.choose((*other)->path, (*other)->choices);
     UsedModel base(m_store, model.path, model, sink, stop);
     base.companions.begin();
     std::optional<UsedModel> hires, refiner;
@@ -304,6 +310,10 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
         drawFinished(models, request, std::move(tools), sink, stop, left ? left->task.get() : nullptr);
+    // Not before: a task that fails tells nobody.
+    for (const std::optional<UsedModel> *one : {&hires, &refiner})
+        if (*one) (*one)->resident->told = true;
+    base.resident->told = true;
     if (!task) return nullptr;
     auto parked = std::make_unique<TorchRun>();
     parked->task = std::move(task);

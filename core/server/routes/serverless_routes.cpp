@@ -23,6 +23,7 @@ Json modelJson(const ModelRecord &model)
             {"lastModificationTime", rfc3339(model.modifiedMs)},
             {"size", model.size},
             {"family", model.family},
+            {"variant", model.variant},
             {"reason", model.reason},
             {"title", model.title},
             {"description", model.description},

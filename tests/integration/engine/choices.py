@@ -52,6 +52,58 @@ def the_reasons_say_who_chose():
     session.close()
 
 
+def a_chosen_family_is_drawn():
+    """The text encoder lies where the tensors alone say half of an SDXL checkpoint; the user knows better."""
+    def moved(tensors, metadata):
+        metadata.pop("modelspec.architecture", None)
+        for name in [name for name in tensors if name.startswith("cond_stage_model.transformer.")]:
+            tensors[name.replace("cond_stage_model.", "conditioner.embedders.0.")] = tensors.pop(name)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(copied(pathlib.Path(folder) / "moved.safetensors", moved))
+        session = Session()
+        plain, _, _ = session.draw()
+        _, _, wrong = session.draw(path=path)
+        assert wrong["type"] == "error" and "half of a Stable Diffusion XL checkpoint" in wrong["message"], wrong
+        picture, _, done = session.draw(path=path, choices={"family": "sd1"})
+        assert picture == plain and done["type"] == "done", done
+        assert any("Stable Diffusion 1: chosen by the user" in reason for reason in done["reasons"]), done
+        for family, missing in (("sd2", "cond_stage_model.model."), ("sdxl", "conditioner.embedders.1.model."),
+                                ("sdxl-refiner", "conditioner.embedders.0.model.")):
+            _, _, wrong = session.draw(path=path, choices={"family": family})
+            assert wrong["type"] == "error" and wrong["code"] == "unusable_file", wrong
+            assert f"chosen to be {family}, but has no text encoder under " in wrong["message"] and missing in wrong["message"], wrong
+        assert session.draw(path=path, choices={"family": "sd1"})[0] == plain
+        session.close()
+
+
+def what_reading_a_model_shows_is_told_once():
+    def more(tensors, metadata):
+        tensors["model.diffusion_model.surplus.weight"] = ("F16", [2], b"\0" * 4)
+        tensors["model_ema.decay"] = ("F32", [], b"\0" * 4)
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        path = str(copied(folder / "more.safetensors", more))
+        with open(folder / "log", "wb") as log:
+            session = Session(stderr=log)
+            # A task that fails says nothing of it, so the next one does.
+            _, failed = session.draw_all("a red star", {"sampler_name": "Euler", "width": 60}, path=path)
+            assert failed["type"] == "error", failed
+            plain, _, first = session.draw(path=path)
+            again, _, second = session.draw(path=path)
+            _, _, other = session.draw()
+            session.close()
+        assert plain == again and "warnings" not in second and "reasons" not in second, second
+        said = "1 tensors belong to no known network and were ignored: model.diffusion_model.surplus.weight"
+        assert f"more.safetensors: {said}" in first["warnings"], first
+        assert "more.safetensors: 1 tensors were ignored, model_ema.decay first" in first["warnings"], first
+        assert any(text.startswith("more.safetensors: Stable Diffusion 1: UNet under model.diffusion_model") for text in first["reasons"]), first
+        assert "warnings" not in other and any(text.startswith("starter.safetensors: epsilon prediction") for text in other["reasons"]), other
+        text = (folder / "log").read_text()
+        assert text.count(said) == 1 and "more.safetensors: epsilon prediction: " in text, text
+
+
 def contradictions_are_errors():
     session = Session()
     plain, _, _ = session.draw()
@@ -113,5 +165,5 @@ def the_yaml_beside_it_acts_at_once():
 
 
 if __name__ == "__main__":
-    run([each_choice_acts_and_is_undone, the_reasons_say_who_chose, contradictions_are_errors, ema_weights_are_drawn_with,
+    run([each_choice_acts_and_is_undone, the_reasons_say_who_chose, a_chosen_family_is_drawn, what_reading_a_model_shows_is_told_once, contradictions_are_errors, ema_weights_are_drawn_with,
          the_yaml_beside_it_acts_at_once])

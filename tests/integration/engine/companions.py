@@ -63,8 +63,8 @@ def named(path, name=None, hash=HASH):
 
 
 class Session:
-    def __init__(self):
-        self.engine = Engine("--threads", "2")
+    def __init__(self, **options):
+        self.engine = Engine("--threads", "2", **options)
         assert self.engine.next()[0]["type"] == "hello"
         self.runs = 0
 

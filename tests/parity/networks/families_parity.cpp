@@ -274,8 +274,9 @@ SG_CASE(pictureGuidanceOfEditing)
     };
     const torch::Tensor neither = said(unwanted, torch::zeros_like(picture)), one = said(unwanted, picture),
                         both = said(wanted, picture);
-    CHECK(relativeError(drawn(image), x - sigma * (neither + words * (both - one) + image * (one - neither))) < 1e-5);
-    CHECK(relativeError(drawn(1), x - sigma * (one + words * (both - one))) < 1e-5);
+    // Guidance multiplies the network's rounding, which is another in a batch: 2e-6 to 1e-5 with these random inputs.
+    CHECK(relativeError(drawn(image), x - sigma * (neither + words * (both - one) + image * (one - neither))) < 5e-5);
+    CHECK(relativeError(drawn(1), x - sigma * (one + words * (both - one))) < 5e-5);
     CHECK(relativeError(drawn(image), drawn(1)) > 1e-2);
 }
 

@@ -7,6 +7,7 @@
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/safetensors.h"
 #include "tests/support/check.h"
+#include "tests/support/key_lists.h"
 
 #include <ATen/Parallel.h>
 
@@ -86,25 +87,6 @@ std::size_t checkShapes(const sg::TensorIndex &index, const torch::nn::Module &m
     return count;
 }
 
-sg::TensorIndex readKeyList(const std::string &path)
-{
-    sg::TensorIndex::Tensors tensors;
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("#")) continue;
-        std::istringstream words(line);
-        std::string name, type, shape;
-        words >> name >> type >> shape;
-        sg::TensorInfo info;
-        info.dtype = sg::dtypeFromName(type).value();
-        std::istringstream sizes(shape == "-" ? "" : shape);
-        for (std::string size; std::getline(sizes, size, 'x');)
-            info.shape.push_back(std::stoll(size));
-        tensors[name] = info;
-    }
-    return sg::TensorIndex(path, 0, {}, std::move(tensors));
-}
-
 std::string bytesOf(const fs::path &path)
 {
     std::ifstream file(path, std::ios::binary);
@@ -161,7 +143,7 @@ bool has(const std::string &text, std::string_view part)
 
 SG_CASE(namesOfSd15)
 {
-    const sg::TensorIndex index = readKeyList(std::string(SG_TEST_DATA) + "/sd15_keys.txt");
+    const sg::TensorIndex index = sg::test::readKeyList(std::string(SG_TEST_DATA) + "/sd15_keys.txt");
     checkNames(index, 686, 248, 196);
     const sg::CheckpointConfig config = sg::CheckpointConfig::detect(index);
     CHECK(config.family == sg::BaseFamily::Sd1);
@@ -175,41 +157,6 @@ SG_CASE(namesOfSd15)
     CHECK(config.texts[0].clip.positions == 77 && config.prediction == sg::sampling::Prediction::Eps);
 }
 
-// One of the sections of family_keys.txt, whose lines stand for many tensors each (tests/parity/make_family_keys.py).
-sg::TensorIndex readFamily(const std::string &family)
-{
-    sg::TensorIndex::Tensors tensors;
-    std::ifstream file(std::string(SG_TEST_DATA) + "/family_keys.txt");
-    bool inside = false;
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("= ")) inside = line.starts_with("= " + family + " ");
-        if (!inside || line.starts_with("=")) continue;
-        std::istringstream words(line);
-        std::string pattern, shape, all;
-        words >> pattern >> shape >> all;
-        sg::TensorInfo info;
-        info.dtype = sg::DType::F16;
-        std::istringstream sizes(shape);
-        for (std::string size; std::getline(sizes, size, 'x');)
-            info.shape.push_back(std::stoll(size));
-        std::istringstream each(all.empty() ? ";" : all);
-        for (std::string numbers; std::getline(each, numbers, ';');) {
-            std::string name;
-            std::istringstream places(numbers);
-            for (const char letter : pattern) {
-                std::string number;
-                if (letter == '#')
-                    std::getline(places, number, ',');
-                else
-                    number = letter;
-                name += number;
-            }
-            tensors[name] = info;
-        }
-    }
-    return sg::TensorIndex(family, 0, {}, std::move(tensors));
-}
-
 // The published checkpoints, at their real sizes: every name is a module's, with the shape that the module declares.
 SG_CASE(namesOfTheOtherFamilies)
 {
@@ -220,7 +167,7 @@ SG_CASE(namesOfTheOtherFamilies)
     };
     for (const Published &one : {Published{"sd2", 686, 1, 1227, 1024, 0}, Published{"sdxl", 1680, 2, 2513, 2048, 2816},
                                  Published{"sdxl-refiner", 1220, 1, 1857, 1280, 2560}}) {
-        const sg::TensorIndex index = readFamily(one.name);
+        const sg::TensorIndex index = sg::test::readFamily(one.name);
         const sg::CheckpointConfig config = sg::CheckpointConfig::detect(index);
         CHECK(config.variant == one.name && config.texts.size() == one.texts);
         CHECK(config.unet.contextDim == one.context && config.unet.vectorDim == one.vector);

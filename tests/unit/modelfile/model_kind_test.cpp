@@ -53,6 +53,11 @@ void checkpointRows()
     row("Flux", indexOf({{"double_blocks.0.img_attn.qkv.weight", {9216, 3072}}}), "checkpoint", "other");
 }
 
+void variantRow(const char *name, const TensorIndex &index, const char *variant, const char *refusal = "")
+{
+    QTest::newRow(name) << index << QString::fromUtf8(variant) << QString::fromUtf8(refusal);
+}
+
 void loraRows()
 {
     row("kohya LoRA",
@@ -128,6 +133,8 @@ class ModelKindTest final : public QObject {
 private Q_SLOTS:
     void kinds_data();
     void kinds();
+    void variants_data();
+    void variants();
     void namesGoBothWays();
     void theStarterModel();
     void formats_data();
@@ -151,6 +158,48 @@ void ModelKindTest::kinds()
     QTEST(QString::fromUtf8(modelKindName(found.kind)), "kind");
     QTEST(QString::fromUtf8(familyName(found.family)), "family");
     QVERIFY(!found.reason.empty() && found.reason.find('\n') == std::string::npos);
+}
+
+void ModelKindTest::variants_data()
+{
+    QTest::addColumn<TensorIndex>("index");
+    QTest::addColumn<QString>("variant");
+    QTest::addColumn<QString>("refusal");
+    const auto checkpoint = [](std::int64_t channels, std::vector<std::pair<std::string, Shape>> more,
+                               TensorIndex::Metadata metadata = {}) {
+        more.push_back({kUnet + "input_blocks.0.0.weight", {320, channels, 3, 3}});
+        more.push_back({"first_stage_model.decoder.conv_in.weight", {512, 4, 3, 3}});
+        return indexOf(more, std::move(metadata));
+    };
+    const std::pair<std::string, Shape> sd1{"cond_stage_model.transformer.text_model.final_layer_norm.weight", {768}};
+    const std::pair<std::string, Shape> xl{"conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
+                                           {768}};
+    const std::pair<std::string, Shape> bigG{"conditioner.embedders.0.model.ln_final.weight", {1280}};
+    variantRow("plain", checkpoint(4, {sd1}), "");
+    variantRow("inpainting", checkpoint(9, {sd1}), "inpainting");
+    variantRow("editing", checkpoint(8, {xl}), "editing");
+    variantRow("refiner", checkpoint(4, {bigG}), "refiner");
+    variantRow("v_pred", checkpoint(4, {xl, {"v_pred", {0}}, {"ztsnr", {0}}}), "v prediction, zero terminal SNR");
+    variantRow("v by metadata", checkpoint(9, {xl}, {{"modelspec.prediction_type", "v"}}), "inpainting, v prediction");
+    variantRow("epsilon by metadata", checkpoint(4, {xl, {"v_pred", {0}}}, {{"modelspec.prediction_type", "epsilon"}}),
+               "");
+    variantRow("Playground", checkpoint(4, {xl, {"edm_mean", {4}}}), "", "Playground 2.5");
+    variantRow("CosXL", checkpoint(4, {xl, {"edm_vpred.sigma_max", {}}}), "", "CosXL");
+    variantRow("unCLIP", checkpoint(4, {sd1, {"noise_augmentor.x", {4}}}), "", "unCLIP");
+    variantRow("depth", checkpoint(5, {sd1}), "", "depth to image");
+    variantRow("distilled", checkpoint(4, {sd1, {kUnet + "time_embed.cond_proj.weight", {320, 256}}}), "",
+               "guidance scale by an embedding");
+}
+
+void ModelKindTest::variants()
+{
+    QFETCH(TensorIndex, index);
+    QFETCH(QString, refusal);
+    const ModelDescription found = describeModel(index);
+    QVERIFY(found.kind == ModelKind::Checkpoint);
+    QTEST(QString::fromStdString(found.variant), "variant");
+    QCOMPARE(found.refusal.empty(), refusal.isEmpty());
+    QVERIFY(QString::fromStdString(found.refusal).contains(refusal));
 }
 
 void ModelKindTest::namesGoBothWays()

@@ -22,6 +22,7 @@ private Q_SLOTS:
     void twoThousandFiles();
     void whatIsNoPlainFile();
     void brokenFilesSayWhy();
+    void variantsAreListed();
     void everyContainerIsListed();
     void aReplacedFileIsReadAgain();
     void aVanishedFileLeavesTheList();
@@ -163,6 +164,32 @@ void ModelLibraryTest::brokenFilesSayWhy()
     }
     QVERIFY(library.find("old")->reason.find("pickle") != std::string::npos);
     QCOMPARE(library.find("whole")->status, std::string("unloaded"));
+}
+
+void ModelLibraryTest::variantsAreListed()
+{
+    const auto write = [this](const char *name, std::int64_t channels, const char *more) {
+        sg::test::writeSafetensors(
+            models() / name, {{"model.diffusion_model.input_blocks.0.0.weight", {8, channels, 3, 3}},
+                              {"cond_stage_model.transformer.text_model.embeddings.token_embedding.weight", {4, 8}},
+                              {"first_stage_model.decoder.conv_in.weight", {8, 4, 3, 3}},
+                              {more, {1}}});
+    };
+    write("nine.safetensors", 9, "v_pred");
+    write("eight.safetensors", 8, "x");
+    write("depth.safetensors", 5, "x");
+    write("playground.safetensors", 4, "edm_mean");
+    for (int time = 0; time < 2; ++time) {  // read, and then remembered by the database
+        ModelLibrary library(database());
+        QVERIFY(add(library, models()).has_value());
+        QCOMPARE(library.find("nine")->variant, std::string("inpainting, v prediction"));
+        QCOMPARE(library.find("eight")->variant, std::string("editing"));
+        QCOMPARE(library.find("eight")->status, std::string("unloaded"));
+        for (const auto &[name, why] : {std::pair("depth", "depth to image"), {"playground", "Playground 2.5"}}) {
+            QCOMPARE(library.find(name)->status, std::string("unusable"));
+            QVERIFY(library.find(name)->reason.find(why) != std::string::npos);
+        }
+    }
 }
 
 void ModelLibraryTest::everyContainerIsListed()
