@@ -108,7 +108,8 @@ void ModelScanner::scan()
         if (m_state.stopped) return;
         // The same file below two entries of the list is one model.
         if (!identities.emplace(file.path, file.identity).second) continue;
-        listed.push_back(describe(file, fresh));
+        ListedModel one = describe(file, fresh);
+        if (one.record.type != kNoModel) listed.push_back(std::move(one));
         if (sinceProgress.elapsed() < kProgressMs) continue;
         sinceProgress.start();
         Q_EMIT scanProgress(static_cast<int>(listed.size()), total);

@@ -33,7 +33,7 @@ std::string widthsText(const std::vector<std::int64_t> &widths)
 std::vector<torch::Tensor> readVectors(const std::string &path)
 {
     std::vector<torch::Tensor> found;
-    if (carriesEmbedding(std::filesystem::path(path))) {
+    if (carriesEmbedding(std::filesystem::path(path)) || mayHideEmbedding(path)) {
         for (const CarriedVectors &one : orThrow(readEmbeddingPicture(std::filesystem::path(path))))
             found.push_back(torch::tensor(one.values).view({one.count, one.width}));
         return found;

@@ -177,10 +177,18 @@ void ModelLibraryTest::everyContainerIsListed()
     // An embedding in a picture; its preview, and a picture that carries none, are no models.
     fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.PNG");
     fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.preview.png");
+    // Hidden in pixels it is looked for only where embeddings lie; ordinary pictures there are no models.
+    fs::create_directories(models() / "Embeddings");
+    for (const char *name : {"fox", "owl.preview"})
+        fs::copy_file(source / "tests/unit/modelfile/files/hidden.png",
+                      models() / "Embeddings" / (name + std::string(".png")));
+    fs::copy_file(source / "tests/unit/modelfile/files/hidden.png", models() / "elsewhere.png");
+    fs::copy_file(source / "tests/unit/modelfile/files/hidden_cut.png", models() / "Embeddings/torn.png");
+    std::ofstream(models() / "Embeddings/photo.png") << "no PNG";
     fs::copy_file(source / "tests/unit/picture/files/texts.png", models() / "cow.png");
     ModelLibrary library(database());
     QVERIFY(add(library, models()).has_value());
-    QCOMPARE(library.models().size(), 5u);
+    QCOMPARE(library.models().size(), 7u);
     for (const char *name : {"checkpoints/v1.5", "checkpoints/new", "checkpoints/old"}) {
         const std::optional<ModelRecord> record = library.find(name, "stableDiffusion");
         QVERIFY2(record.has_value(), name);
@@ -190,6 +198,10 @@ void ModelLibraryTest::everyContainerIsListed()
     QCOMPARE(library.find("cat", "embedding")->family, std::string("sd1"));
     const std::optional<ModelRecord> dog = library.find("dog", "embedding");
     QVERIFY(dog && dog->family == "sd1" && dog->vectors == 2 && dog->vectorWidth == 768 && dog->status == "unloaded");
+    const std::optional<ModelRecord> fox = library.find("Embeddings/fox", "embedding");
+    QVERIFY(fox && fox->vectors == 2 && fox->vectorWidth == 768 && fox->status == "unloaded");
+    const std::optional<ModelRecord> torn = library.find("Embeddings/torn", "embedding");
+    QVERIFY(torn && torn->status == "unusable" && torn->reason.find("cut off") != std::string::npos);
     QVERIFY(!library.find("cow") && !library.find("dog.preview"));
     QVERIFY(rescan(library));
     QCOMPARE(library.lastScan().headersRead, 0);
