@@ -23,6 +23,7 @@ private Q_SLOTS:
     void whatIsNoPlainFile();
     void brokenFilesSayWhy();
     void everyContainerIsListed();
+    void aFoldersHashIsThatOfItsWeightsSums();
     void aReplacedFileIsReadAgain();
     void aVanishedFileLeavesTheList();
     void hashesInTheBackground();
@@ -208,6 +209,54 @@ void ModelLibraryTest::everyContainerIsListed()
     std::ofstream(models() / "checkpoints/v1.5/unet/config.json") << "{}";
     QVERIFY(rescan(library));
     QCOMPARE(library.lastScan().headersRead, 1);
+}
+
+void ModelLibraryTest::aFoldersHashIsThatOfItsWeightsSums()
+{
+    const fs::path folder = models() / "v1.5";
+    fs::create_directories(models());
+    fs::copy(fs::path(SG_SOURCE_DIR) / "tests/unit/diffusion/formats/folder", folder, fs::copy_options::recursive);
+    std::vector<std::string> names;
+    for (const auto &entry : fs::recursive_directory_iterator(folder))
+        if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".bin")
+            names.push_back(entry.path().lexically_relative(folder).string());
+    std::sort(names.begin(), names.end());
+    QVERIFY(names.size() >= 3);
+    const auto sumOf = [](const QByteArray &bytes) {
+        return QCryptographicHash::hash(bytes, QCryptographicHash::Sha256).toHex();
+    };
+    const auto expected = [&] {
+        QByteArray lines;
+        for (const std::string &name : names) {
+            QFile file(QString::fromStdString((folder / name).string()));
+            if (file.open(QIODevice::ReadOnly))
+                lines += sumOf(file.readAll()) + "  " + QByteArray::fromStdString(name) + "\n";
+        }
+        return sumOf(lines).toStdString();
+    };
+    std::string first;
+    {
+        ModelLibrary library(database());
+        QVERIFY(add(library, models()).has_value());
+        QTRY_COMPARE(library.find("v1.5")->sha256, expected());
+        first = expected();
+        // What is no weight changes nothing, though it is hashed again.
+        std::ofstream(folder / "unet/notes.txt") << "no weight";
+        QVERIFY(rescan(library));
+        QTRY_COMPARE(library.find("v1.5")->sha256, first);
+        QVERIFY(library.find(first.substr(0, 10)));
+        // A byte of a weight does.
+        std::fstream file(folder / names.front(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(-1, std::ios::end).put('x');
+        file.close();
+        QVERIFY(rescan(library));
+        QTRY_COMPARE(library.find("v1.5")->sha256, expected());
+        QVERIFY(expected() != first);
+    }
+    ModelLibrary again(database());
+    QVERIFY(add(again, models()).has_value());
+    QCOMPARE(again.lastScan().headersRead, 0);
+    QCOMPARE(again.find("v1.5")->sha256, expected());
 }
 
 void ModelLibraryTest::aReplacedFileIsReadAgain()
