@@ -2,8 +2,11 @@
 
 #include "core/base/base64.h"
 #include "core/base/json.h"
+#include "core/base/utf8.h"
+#include "core/modelfile/hidden_embedding.h"
 #include "core/modelfile/refusal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
@@ -73,7 +76,7 @@ Expected<CarriedVectors> vectorsOf(const std::string &key, const Json &json)
     return made;
 }
 
-Expected<std::vector<CarriedVectors>> parse(const Json &json)
+Expected<std::vector<CarriedVectors>> collect(const Json &json)
 {
     std::vector<std::pair<std::string, const Json *>> wanted;
     if (json.is_object() && json.contains("clip_l") && json.contains("clip_g")) {
@@ -97,6 +100,13 @@ Expected<std::vector<CarriedVectors>> parse(const Json &json)
     return all;
 }
 
+Expected<std::vector<CarriedVectors>> parse(const std::string &text)
+{
+    const Expected<Json> json = parseJson(text, {.bytes = kMaxEmbeddingText, .depth = 8, .values = 1'000'000});
+    if (!json) return refuse("its embedding: " + json.error().message);
+    return collect(*json);
+}
+
 }  // namespace
 
 bool carriesEmbedding(const ByteSource &file)
@@ -110,19 +120,29 @@ bool carriesEmbedding(const std::filesystem::path &path)
     return file && carriesEmbedding(*file);
 }
 
+bool mayHideEmbedding(const std::filesystem::path &path)
+{
+    if (lowerAscii(path.extension().string()) != ".png") return false;
+    const std::filesystem::path folder = path.parent_path();
+    return std::any_of(folder.begin(), folder.end(),
+                       [](const auto &part) { return lowerAscii(part.string()) == "embeddings"; });
+}
+
 Expected<std::vector<CarriedVectors>> readEmbeddingPicture(const ByteSource &file)
 {
     const std::optional<Place> place = findText(file);
-    if (!place) return refuse("is no PNG with an embedding");
+    if (!place) {
+        const Expected<std::string> hidden = readHiddenEmbedding(file);
+        if (!hidden) return Unexpected{hidden.error()};
+        return parse(*hidden);
+    }
     if (place->bytes > kMaxEmbeddingText)
         return refuse("its embedding's text is longer than " + std::to_string(kMaxEmbeddingText >> 20) + " MiB");
     const Expected<std::string> text = file.text(place->offset, place->bytes);
     if (!text) return Unexpected{text.error()};
     const Expected<std::string> bytes = decodeBase64(*text);
     if (!bytes) return refuse("its embedding: " + bytes.error().message);
-    const Expected<Json> json = parseJson(*bytes, {.bytes = kMaxEmbeddingText, .depth = 8, .values = 1'000'000});
-    if (!json) return refuse("its embedding: " + json.error().message);
-    return parse(*json);
+    return parse(*bytes);
 }
 
 Expected<std::vector<CarriedVectors>> readEmbeddingPicture(const std::filesystem::path &path)

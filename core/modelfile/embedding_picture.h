@@ -28,8 +28,13 @@ inline constexpr std::int64_t kMaxCarriedVectors = 1000;
 bool carriesEmbedding(const ByteSource &file);
 bool carriesEmbedding(const std::filesystem::path &path);
 
-/// The embedding of such a picture: base64 of a JSON object whose tensors are {"TORCHTENSOR": [[number, …], …]}.
-/// Errors  NotFound; UnusableFile with the rule that is broken.
+/// Whether the path is that of a PNG in a folder `embeddings`, in any case, or below one: there an embedding may be
+/// hidden in the pixels alone. Reads nothing.
+bool mayHideEmbedding(const std::filesystem::path &path);
+
+/// The embedding of a PNG: base64 of a JSON object whose tensors are {"TORCHTENSOR": [[number, …], …]} in its text, or
+/// where it has no such text, that object hidden in its pixels (readHiddenEmbedding).
+/// Errors  NotFound, also when it carries none; UnusableFile with the rule that is broken.
 Expected<std::vector<CarriedVectors>> readEmbeddingPicture(const ByteSource &file);
 Expected<std::vector<CarriedVectors>> readEmbeddingPicture(const std::filesystem::path &path);
 

@@ -23,9 +23,10 @@ bool mayBeModel(const std::filesystem::path &path)
 {
     const std::string extension = lowerAscii(path.extension().string());
     if (extension != ".png") return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-    // Of pictures, whose folders may be large, only the chunks before the pixels are looked at; a preview that shows
-    // an embedding's own picture is not the embedding.
-    return lowerAscii(path.stem().extension().string()) != ".preview" && carriesEmbedding(path);
+    // Of pictures, whose folders may be large, only the chunks before the pixels are looked at, or nothing at all where
+    // their reader must see the pixels; a preview that shows an embedding's own picture is not the embedding.
+    return lowerAscii(path.stem().extension().string()) != ".preview" &&
+           (mayHideEmbedding(path) || carriesEmbedding(path));
 }
 
 /// Names end up in JSON; a name that is not UTF-8 could never be asked for.

@@ -62,6 +62,12 @@ Expected<TensorIndex> pictureIndex(const std::string &path)
     return embeddingIndex(path, *vectors);
 }
 
+/// Of a picture whose pixels were looked at: of most of those, nobody ever said that they hide anything.
+std::string pictureType(const Error &error)
+{
+    return error.code == ErrorCode::NotFound ? kNoModel : "embedding";
+}
+
 /// How many vectors an embedding stands for, and how wide they are.
 void readVectors(const TensorIndex &index, ModelRecord &record)
 {
@@ -99,7 +105,9 @@ ModelRecord readModelRecord(const std::string &path)
 {
     ModelRecord record;
     record.path = path;
-    const Expected<TensorIndex> index = carriesEmbedding(path) ? pictureIndex(path) : readModelFile(path);
+    const bool hiding = mayHideEmbedding(path);
+    const Expected<TensorIndex> index = hiding || carriesEmbedding(path) ? pictureIndex(path) : readModelFile(path);
+    if (!index && hiding && !carriesEmbedding(path)) record.type = pictureType(index.error());
     if (!index) return unusable(std::move(record), index.error().message);
     const ModelDescription description = describe(canonicalNames(*index));
     record.type = typeName(description.kind);

@@ -1,6 +1,7 @@
 #include "core/models/model_scanner.h"
 
 #include "core/base/log.h"
+#include "core/modelfile/model_file.h"
 #include "core/models/model_reader.h"
 
 #include <QDateTime>
@@ -22,6 +23,21 @@ constexpr std::size_t kChunk = 4u << 20;
 constexpr int kNiceness = 10;
 constexpr int kFlushMs = 1000;
 constexpr int kBusyMs = 200;
+
+/// The file itself, or a folder's files that weights are read from, by name.
+template <class Part>
+std::deque<Part> partsOf(const std::string &path, bool folder, const FileIdentity &identity)
+{
+    if (!folder) return {{path, {}, identity}};
+    std::deque<Part> parts;
+    const Expected<TensorIndex> index = readModelFile(path);
+    if (!index) return parts;
+    for (const SourceFile &file : index->files())
+        parts.push_back(
+            {file.path, std::filesystem::path(file.path).lexically_relative(path).generic_string(), file.identity});
+    std::sort(parts.begin(), parts.end(), [](const Part &a, const Part &b) { return a.name < b.name; });
+    return parts;
+}
 
 }  // namespace
 
@@ -108,7 +124,8 @@ void ModelScanner::scan()
         if (m_state.stopped) return;
         // The same file below two entries of the list is one model.
         if (!identities.emplace(file.path, file.identity).second) continue;
-        listed.push_back(describe(file, fresh));
+        ListedModel one = describe(file, fresh);
+        if (one.record.type != kNoModel) listed.push_back(std::move(one));
         if (sinceProgress.elapsed() < kProgressMs) continue;
         sinceProgress.start();
         Q_EMIT scanProgress(static_cast<int>(listed.size()), total);
@@ -258,17 +275,40 @@ bool ModelScanner::openForHashing()
         if (m_urgent == path) m_urgent.clear();
         return false;
     }
-    auto hashing = std::make_unique<Hashing>();
-    hashing->path = path;
-    hashing->identity = known->second;
-    hashing->fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    m_hashing = std::make_unique<Hashing>();
+    m_hashing->path = path;
+    m_hashing->identity = known->second;
+    m_hashing->folder = isModelFolder(path);
+    m_hashing->parts = partsOf<Hashing::Part>(path, m_hashing->folder, m_hashing->identity);
+    if (m_hashing->openPart()) return true;
+    giveUpHash();
+    return false;
+}
+
+/// False when there is none, or it is not what it was.
+bool ModelScanner::Hashing::openPart()
+{
+    if (parts.empty()) return false;
+    fd = UniqueFd(::open(parts.front().path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     struct stat status {};
-    if (!hashing->fd || ::fstat(hashing->fd.get(), &status) != 0 || FileIdentity::from(status) != hashing->identity) {
-        if (m_urgent == path) m_urgent.clear();
-        return false;
+    return fd && ::fstat(fd.get(), &status) == 0 && FileIdentity::from(status) == parts.front().identity;
+}
+
+/// What sha256sum makes of the sorted files' sha256sum: docs/decisions/hashes-of-folders.md.
+void ModelScanner::Hashing::endPart()
+{
+    if (folder) {
+        sums += hash.result().toHex().toStdString() + "  " + parts.front().name + "\n";
+        hash.reset();
     }
-    m_hashing = std::move(hashing);
-    return true;
+    parts.pop_front();
+    if (folder && parts.empty()) hash.addData(QByteArrayView(sums.data(), static_cast<qsizetype>(sums.size())));
+}
+
+void ModelScanner::giveUpHash()
+{
+    if (m_urgent == m_hashing->path) m_urgent.clear();
+    m_hashing.reset();
 }
 
 /// One chunk: between two of them the thread is free for scans and wishes.
@@ -287,14 +327,18 @@ void ModelScanner::hashStep()
     if (got < 0 && errno == EINTR) return;
     if (got < 0) {
         note(m_hashing->path + " cannot be hashed: " + systemError("read", m_hashing->path).value().message);
-        if (m_urgent == m_hashing->path) m_urgent.clear();
-        m_hashing.reset();
+        giveUpHash();
         return;
     }
-    if (got > 0)
+    if (got > 0) {
         m_hashing->hash.addData(QByteArrayView(m_buffer.data(), static_cast<qsizetype>(got)));
-    else
+        return;
+    }
+    m_hashing->endPart();
+    if (m_hashing->parts.empty())
         hashDone();
+    else if (!m_hashing->openPart())
+        giveUpHash();
 }
 
 void ModelScanner::hashDone()

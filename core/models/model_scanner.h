@@ -55,11 +55,23 @@ Q_SIGNALS:
     void scanProgress(int done, int total);
 
 private:
+    /// A model on its way to a hash: a file, or the weight files of a folder, of which the first one's is open.
     struct Hashing {
+        struct Part {
+            std::string path;
+            std::string name;  ///< below the folder
+            FileIdentity identity;
+        };
         std::string path;
         FileIdentity identity;
+        bool folder = false;
+        std::deque<Part> parts;
         UniqueFd fd;
         QCryptographicHash hash{QCryptographicHash::Sha256};
+        std::string sums;  ///< of the folder's parts so far, a line each as sha256sum writes it
+
+        bool openPart();
+        void endPart();
     };
 
     ListedModel describe(const FoundFile &file, std::vector<CachedModel> &fresh);
@@ -69,6 +81,7 @@ private:
     void hashStep();
     bool openForHashing();
     void hashDone();
+    void giveUpHash();
     void flushHashes();
     void announce();
     void note(const std::string &text);

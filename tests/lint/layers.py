@@ -12,7 +12,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 # Which outside library an include belongs to, by the beginning of its path. What is not listed is the standard library or the system's.
 OUTSIDE = {
     "torch": ("torch/", "ATen/", "c10/"), "opencv": ("opencv2/",), "json": ("nlohmann/",), "expected": ("tl/",), "utf8proc": ("utf8proc",), "yaml": ("yaml.h",),
-    "png": ("png.h",), "jpeg": ("jpeglib.h", "jerror.h"), "webp": ("webp/",), "qtkeychain": ("qt6keychain/", "qtkeychain/"),
+    "png": ("png.h",), "zlib": ("zlib.h",), "jpeg": ("jpeglib.h", "jerror.h"), "webp": ("webp/",), "qtkeychain": ("qt6keychain/", "qtkeychain/"),
 }
 QT = {
     "qthttpserver": ("QHttpServer", "QAbstractHttpServer", "QtHttpServer"), "qtsql": ("QSql", "QtSql"), "qtsvg": ("QSvg", "QtSvg"),

@@ -39,12 +39,13 @@ AdapterFile::AdapterFile(const std::filesystem::path &path)
         m_files.push_back(orThrow(nn::MappedFile::open(file.path, file.identity)));
 }
 
-torch::Tensor AdapterFile::stored(const TensorInfo &info, const std::string &key) const
+torch::Tensor AdapterFile::stored(const TensorInfo &info, const std::string &key,
+                                  const std::function<void()> &alive) const
 {
     if (!info.parts.empty()) {
         std::vector<torch::Tensor> parts;
         for (const TensorInfo &part : info.parts)
-            parts.push_back(stored(part, key));
+            parts.push_back(stored(part, key, alive));
         return at::cat(parts);
     }
     const std::optional<torch::ScalarType> type = scalarType(info.dtype);
@@ -55,6 +56,7 @@ torch::Tensor AdapterFile::stored(const TensorInfo &info, const std::string &key
     const std::uint64_t span = info.span();
     if (info.offset + span > file.size())
         throw Failure{{ErrorCode::ModelChanged, "lies beyond the end of the file", key}};
+    file.await(info.offset, span, alive);
     torch::Tensor bytes = at::empty({static_cast<std::int64_t>(span)}, torch::kByte);
     if (span > 0) std::memcpy(bytes.data_ptr(), file.data() + info.offset, span);
     const torch::Tensor row = bytes.view(*type);
@@ -65,14 +67,14 @@ torch::Tensor AdapterFile::read(const std::string &key) const
 {
     const TensorInfo *info = m_index.find(key);
     if (!info) throw Failure{{ErrorCode::UnusableFile, "is missing", key}};
-    return stored(*info, key);
+    return stored(*info, key, {});
 }
 
-Parts AdapterFile::read(const AdapterGroup &group) const
+Parts AdapterFile::read(const AdapterGroup &group, const std::function<void()> &alive) const
 {
     Parts parts;
     for (const auto &[part, key] : group.parts)
-        parts.emplace(part, read(key));
+        parts.emplace(part, stored(*m_index.find(key), key, alive));
     return parts;
 }
 

@@ -6,6 +6,7 @@
 #include "core/modelfile/tensor_index.h"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,17 +23,20 @@ public:
     const std::vector<AdapterGroup> &groups() const { return m_groups; }
     /// Keys that belong to no part of any kind.
     const std::vector<std::string> &unknown() const { return m_unknown; }
+    /// The mapped files, as index().files().
+    const std::vector<std::shared_ptr<const nn::MappedFile>> &files() const { return m_files; }
+    /// `alive` is called while a slow disk is waited for.
     /// Dtype  float32. Errors  throws Failure UnusableFile naming the key; ModelChanged.
-    Parts read(const AdapterGroup &group) const;
+    Parts read(const AdapterGroup &group, const std::function<void()> &alive = {}) const;
     torch::Tensor read(const std::string &key) const;
     /// Errors  throws Failure ModelChanged.
     void requireUnchanged() const;
 
 private:
-    torch::Tensor stored(const TensorInfo &info, const std::string &key) const;
+    torch::Tensor stored(const TensorInfo &info, const std::string &key, const std::function<void()> &alive) const;
 
     TensorIndex m_index;
-    std::vector<std::shared_ptr<const nn::MappedFile>> m_files;  // as m_index.files()
+    std::vector<std::shared_ptr<const nn::MappedFile>> m_files;
     std::vector<std::string> m_unknown;
     std::vector<AdapterGroup> m_groups;
 };

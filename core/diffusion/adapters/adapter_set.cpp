@@ -2,7 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
-#include "core/diffusion/adapters/adapter_file.h"
+#include "core/diffusion/nn/read_ahead.h"
 
 #include <ATen/ops/equal.h>
 
@@ -81,11 +81,13 @@ const AdapterSet::Place *AdapterSet::place(AdapterNetwork network, const std::st
     return it == m_places.end() ? nullptr : &it->second;
 }
 
-AdapterSet::Steps AdapterSet::plan(const std::vector<WantedAdapter> &wanted, AdapterReport &report) const
+AdapterSet::Steps AdapterSet::plan(const std::vector<WantedAdapter> &wanted, const Files &files,
+                                   AdapterReport &report) const
 {
     Steps steps;
-    for (const WantedAdapter &one : wanted) {
-        const auto file = std::make_shared<const AdapterFile>(one.path);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const WantedAdapter &one = wanted[i];
+        const std::shared_ptr<const AdapterFile> &file = files[i];
         std::vector<std::string> unmatched = file->unknown();
         std::size_t used = 0;
         for (const AdapterGroup &group : file->groups()) {
@@ -108,7 +110,8 @@ AdapterSet::Steps AdapterSet::plan(const std::vector<WantedAdapter> &wanted, Ada
     return steps;
 }
 
-AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const std::stop_token &stop)
+AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const std::stop_token &stop,
+                                const LoadWatch &watch)
 {
     std::vector<FileIdentity> identities;
     for (const WantedAdapter &one : wanted)
@@ -122,18 +125,26 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
     m_wanted.clear();
     m_identities.clear();
     m_warnings.clear();
+    Alive alive;
     try {
-        const Steps steps = plan(wanted, report);
+        Files files;
+        std::vector<std::shared_ptr<const nn::MappedFile>> mapped;
+        for (const WantedAdapter &one : wanted) {
+            files.push_back(std::make_shared<const AdapterFile>(one.path));
+            mapped.insert(mapped.end(), files.back()->files().begin(), files.back()->files().end());
+        }
+        alive = nn::readAhead(mapped, wanted.empty() ? std::string() : wanted.front().path, stop, watch);
+        const Steps steps = plan(wanted, files, report);
         static const std::vector<Step> kNone;
         for (std::size_t i = 0; i < m_layers.size(); ++i) {
             const auto found = steps.find(i);
             if (found == steps.end() && m_layers[i].saved.empty()) continue;
             if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "merging LoRAs was cancelled", {}}};
-            merge(m_layers[i], found == steps.end() ? kNone : found->second);
+            merge(m_layers[i], found == steps.end() ? kNone : found->second, alive);
             report.textChanged = report.textChanged || m_layers[i].text;
         }
     } catch (...) {
-        undo();
+        undo(alive);
         throw;
     }
     m_wanted = wanted;
@@ -142,10 +153,10 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
     return report;
 }
 
-void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps)
+void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps, const Alive &alive)
 {
     layer.leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
-        std::vector<torch::Tensor> made = merged(declared, layer, steps);
+        std::vector<torch::Tensor> made = merged(declared, layer, steps, alive);
         std::vector<torch::Tensor> saved(declared.size());
         bool any = false;
         for (std::size_t i = 0; i < declared.size(); ++i) {
@@ -164,10 +175,11 @@ void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps)
         for (std::size_t i = 0; i < declared.size(); ++i)
             if (torch::Tensor parameter = declared[i].parameter; made[i].defined()) parameter.set_data(made[i]);
     });
+    if (alive) alive();
 }
 
 std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declared> &declared, const Layer &layer,
-                                              const std::vector<Step> &steps) const
+                                              const std::vector<Step> &steps, const Alive &alive) const
 {
     std::vector<torch::Tensor> made(declared.size());
     const auto working = [&](const Step &step, const std::string &parameter) {
@@ -186,7 +198,7 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
     for (const Step &step : steps) {
         try {
             torch::Tensor weight = working(step, step.target->weight);
-            Parts parts = step.file->read(*step.group);
+            Parts parts = step.file->read(*step.group, alive);
             for (auto &[name, part] : parts)
                 part = part.to(weight.device());
             const Change change = changeOf(parts, weight, step.strength);
@@ -209,17 +221,18 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
                            step.file->index().path()}};
         }
         step.file->requireUnchanged();
+        if (alive) alive();
     }
     return made;
 }
 
 /// Every layer that can be is put back; a layer that cannot (memory) keeps what it saved, for the next call.
-void AdapterSet::undo()
+void AdapterSet::undo(const Alive &alive)
 {
     for (Layer &layer : m_layers) {
         if (layer.saved.empty()) continue;
         try {
-            merge(layer, {});
+            merge(layer, {}, alive);
         } catch (...) {
             logError("engine",
                      "there was no memory to take a LoRA back at once; it is tried again before the next task");

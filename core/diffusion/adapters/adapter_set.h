@@ -1,13 +1,16 @@
 #pragma once
 
 #include "core/diffusion/adapters/adapter_change.h"
+#include "core/diffusion/adapters/adapter_file.h"
 #include "core/diffusion/nn/layers.h"
+#include "core/diffusion/nn/load_watch.h"
 #include "core/modelfile/adapter_keys.h"
 #include "core/modelfile/file_identity.h"
 #include "core/modelfile/model_kind.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,10 +49,12 @@ public:
     AdapterSet(const std::vector<AdaptedNetwork> &networks, BaseFamily family);
 
     /// Makes the networks the checkpoint's with `wanted` merged in that order, whatever was merged before. Does nothing
-    /// when they are that already and no file has changed.
+    /// when they are that already and no file has changed. `watch` is told while the files are read, and after each
+    /// layer that is merged or taken back.
     /// Errors  throws Failure: NotFound, UnusableFile (which file, layer and shapes), ModelChanged, Cancelled; nothing
     ///         is merged then.
-    AdapterReport apply(const std::vector<WantedAdapter> &wanted, const std::stop_token &stop = {});
+    AdapterReport apply(const std::vector<WantedAdapter> &wanted, const std::stop_token &stop = {},
+                        const LoadWatch &watch = {});
     /// What the saved and the merged weights take beside the checkpoint's.
     std::size_t bytes() const;
 
@@ -66,12 +71,15 @@ private:
     struct Step;
     using Steps = std::map<std::size_t, std::vector<Step>>;
 
-    Steps plan(const std::vector<WantedAdapter> &wanted, AdapterReport &report) const;
-    void merge(Layer &layer, const std::vector<Step> &steps);
+    using Files = std::vector<std::shared_ptr<const AdapterFile>>;
+    using Alive = std::function<void()>;
+
+    Steps plan(const std::vector<WantedAdapter> &wanted, const Files &files, AdapterReport &report) const;
+    void merge(Layer &layer, const std::vector<Step> &steps, const Alive &alive);
     std::vector<torch::Tensor> merged(const std::vector<nn::Leaf::Declared> &declared, const Layer &layer,
-                                      const std::vector<Step> &steps) const;
+                                      const std::vector<Step> &steps, const Alive &alive) const;
     const Place *place(AdapterNetwork network, const std::string &parameter) const;
-    void undo();
+    void undo(const Alive &alive);
 
     BaseFamily m_family;
     AdapterLayers m_names;

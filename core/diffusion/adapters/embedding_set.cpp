@@ -33,7 +33,7 @@ std::string widthsText(const std::vector<std::int64_t> &widths)
 std::vector<torch::Tensor> readVectors(const std::string &path)
 {
     std::vector<torch::Tensor> found;
-    if (carriesEmbedding(std::filesystem::path(path))) {
+    if (carriesEmbedding(std::filesystem::path(path)) || mayHideEmbedding(path)) {
         for (const CarriedVectors &one : orThrow(readEmbeddingPicture(std::filesystem::path(path))))
             found.push_back(torch::tensor(one.values).view({one.count, one.width}));
         return found;
@@ -55,18 +55,26 @@ std::vector<torch::Tensor> readVectors(const std::string &path)
 }  // namespace
 
 std::vector<std::string> EmbeddingSet::use(const std::vector<WantedEmbedding> &wanted,
-                                           const std::vector<std::int64_t> &widths, bool *changed)
+                                           const std::vector<std::int64_t> &widths, bool *changed,
+                                           const std::stop_token &stop, const LoadWatch &watch)
 {
     std::vector<std::optional<FileIdentity>> identities;
+    std::uint64_t total = 0, bytes = 0;
     for (const WantedEmbedding &one : wanted) {
         const Expected<FileIdentity> identity = fileIdentity(one.path);
         identities.push_back(identity ? std::optional(*identity) : std::nullopt);
+        total += identity ? identity->size : 0;
     }
     const bool same = wanted == m_wanted && widths == m_widths && identities == m_identities;
     if (changed) *changed = !same;
     if (same) return m_warnings;
     EmbeddingSet made;
-    for (const WantedEmbedding &one : wanted) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const WantedEmbedding &one = wanted[i];
+        if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "loading was cancelled", one.path}};
+        // Of the one before it, of which there may be nothing to take.
+        if (watch && i > 0) watch(bytes, total);
+        bytes += identities[i] ? identities[i]->size : 0;
         const std::string asText = "embedding " + one.name + " was taken for text: ";
         std::vector<torch::Tensor> vectors;
         try {
@@ -86,6 +94,7 @@ std::vector<std::string> EmbeddingSet::use(const std::vector<WantedEmbedding> &w
         made.m_names.add(one.name, static_cast<std::size_t>(vectors.front().size(0)));
         made.m_loaded.push_back({one, std::move(vectors)});
     }
+    if (watch && !wanted.empty()) watch(total, total);
     made.m_wanted = wanted;
     made.m_widths = widths;
     made.m_identities = std::move(identities);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/diffusion/nn/load_watch.h"
 #include "core/modelfile/file_identity.h"
 #include "core/text/embedding_names.h"
 #include "core/text/prompt_chunks.h"
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,9 +29,11 @@ class EmbeddingSet {
 public:
     /// Reads the files, unless all are as before. `widths`: of the text encoders' tokens, in their order. Returns what
     /// cannot be used or read and why, a sentence each: their names are text then. `changed`, where given, tells
-    /// whether anything is not as before.
+    /// whether anything is not as before. `watch` is told after each file.
+    /// Errors  throws Failure Cancelled: all is as before then.
     std::vector<std::string> use(const std::vector<WantedEmbedding> &wanted, const std::vector<std::int64_t> &widths,
-                                 bool *changed = nullptr);
+                                 bool *changed = nullptr, const std::stop_token &stop = {},
+                                 const LoadWatch &watch = {});
 
     /// For chunkPrompt().
     const EmbeddingNames &names() const { return m_names; }

@@ -184,6 +184,7 @@ void bind(torch::nn::Module &module, const std::string &prefix, const WeightSour
                 report.used.insert(one.key);
             }
         });
+        if (source.alive) source.alive();
     }
     for (const auto &file : source.files)
         if (!file->unchanged())

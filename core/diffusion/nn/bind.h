@@ -27,7 +27,7 @@ struct WeightSource {
     torch::Device device = torch::kCPU;
     torch::ScalarType dtype = torch::kFloat32;
     std::stop_token stop = {};
-    std::function<void()> alive = {};  ///< called while a slow disk is waited for
+    std::function<void()> alive = {};  ///< called while a slow disk is waited for, and after each layer
 };
 
 /// What bind() did, summed over the networks of a file.

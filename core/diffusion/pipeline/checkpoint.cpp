@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/nn/read_ahead.h"
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
@@ -53,23 +54,6 @@ std::optional<FileIdentity> sidecarIdentity(const std::filesystem::path &checkpo
 {
     const Expected<FileIdentity> identity = fileIdentity(sidecarPath(checkpoint));
     return identity ? std::optional(*identity) : std::nullopt;
-}
-
-// The files in their order, and from then on a sign whenever the disk has been waited for.
-void readAhead(nn::WeightSource &source, const LoadWatch &watch)
-{
-    std::uint64_t total = 0, before = 0;
-    for (const auto &file : source.files)
-        total += file->size();
-    for (const auto &file : source.files) {
-        file->prefetch([&](std::size_t bytes) {
-            if (source.stop.stop_requested())
-                throw Failure{Error{ErrorCode::Cancelled, "loading was cancelled", source.index.path()}};
-            if (watch) watch(before + bytes, total);
-        });
-        before += file->size();
-    }
-    if (watch) source.alive = [watch, total] { watch(total, total); };
 }
 
 }  // namespace
@@ -136,7 +120,7 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     nn::WeightSource source{index, {}, device, dtype, stop};
     for (const SourceFile &one : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
-    readAhead(source, watch);
+    source.alive = nn::readAhead(source.files, index.path(), stop, watch);
     if (made->config.fileAlphas) made->config.alphasCumprod = alphasCumprod(index, source);
     made->device = device;
     made->dtype = dtype;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "core/diffusion/clip/clip_text_model.h"
+#include "core/diffusion/nn/load_watch.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/pipeline/checkpoint_config.h"
-#include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/sampling/guided_model.h"
 #include "core/diffusion/unet/unet.h"
 #include "core/diffusion/vae/autoencoder.h"

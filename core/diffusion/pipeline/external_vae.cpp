@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/nn/read_ahead.h"
 #include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
@@ -77,7 +78,7 @@ std::shared_ptr<Autoencoder> read(nn::WeightSource &source, const CheckpointConf
 }  // namespace
 
 void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesystem::path> &path,
-                      const std::stop_token &stop)
+                      const std::stop_token &stop, const LoadWatch &watch)
 {
     if (!path) {
         if (m_own) {
@@ -94,6 +95,7 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
     nn::WeightSource source{index, {}, checkpoint.device, checkpoint.vaeDtype, stop};
     for (const SourceFile &file : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(file.path, file.identity)));
+    source.alive = nn::readAhead(source.files, index.path(), stop, watch);
     nn::BindReport report;
     const std::shared_ptr<Autoencoder> made = read(source, checkpoint.config, m_own ? m_own : checkpoint.vae, report);
     if (!m_own) m_own = checkpoint.vae;
@@ -105,11 +107,12 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
     m_bytes = report.bytes;
 }
 
-std::shared_ptr<Autoencoder> PreviewVae::use(const Checkpoint &checkpoint, const std::filesystem::path &path)
+std::shared_ptr<Autoencoder> PreviewVae::use(const Checkpoint &checkpoint, const std::filesystem::path &path,
+                                             const std::stop_token &stop, const LoadWatch &watch)
 {
     const FileIdentity identity = orThrow(fileIdentity(path));
     if (m_path == path && m_identity == identity) return m_vae;
-    const Taesd tiny = loadTaesd(path, checkpoint.device, checkpoint.vaeDtype);
+    const Taesd tiny = loadTaesd(path, checkpoint.device, checkpoint.vaeDtype, stop, watch);
     const bool fits = tiny->decoder() && tiny->latentChannels() == checkpoint.config.latentChannels;
     m_vae = fits ? tiny.ptr() : nullptr;
     m_path = path;

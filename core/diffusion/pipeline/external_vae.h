@@ -21,7 +21,8 @@ public:
     /// one already and its file has not changed. The latents' scale stays the checkpoint's.
     /// Errors  throws Failure: NotFound, UnusableFile (also when its latents have another size or number of channels),
     ///         ModelChanged, Cancelled; the checkpoint keeps what it has.
-    void use(Checkpoint &checkpoint, const std::optional<std::filesystem::path> &path, const std::stop_token &stop);
+    void use(Checkpoint &checkpoint, const std::optional<std::filesystem::path> &path, const std::stop_token &stop,
+             const LoadWatch &watch = {});
     std::size_t bytes() const { return m_bytes; }
 
 private:
@@ -35,8 +36,9 @@ private:
 class PreviewVae {
 public:
     /// That of `path`; null where it has no decoder for the checkpoint's latents. Read once, unless the file changes.
-    /// Errors  throws Failure: NotFound, UnusableFile, ModelChanged.
-    std::shared_ptr<Autoencoder> use(const Checkpoint &checkpoint, const std::filesystem::path &path);
+    /// Errors  throws Failure: NotFound, UnusableFile, ModelChanged, Cancelled.
+    std::shared_ptr<Autoencoder> use(const Checkpoint &checkpoint, const std::filesystem::path &path,
+                                     const std::stop_token &stop = {}, const LoadWatch &watch = {});
 
 private:
     std::shared_ptr<Autoencoder> m_vae;

@@ -1,17 +1,13 @@
 #pragma once
 
 #include "core/base/image.h"
+#include "core/diffusion/nn/load_watch.h"
 #include "core/diffusion/pipeline/inspection.h"
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 namespace sg {
-
-/// Told while a file is read: how many bytes of how many have been asked of the disk. When both are the same, what was
-/// asked for is still coming and the networks are being made.
-using LoadWatch = std::function<void(std::uint64_t bytes, std::uint64_t total)>;
 
 /// Where a task stands after a sampler step or a decoded picture.
 struct StepProgress {

@@ -3,6 +3,7 @@
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/config_value.h"
 #include "core/diffusion/nn/pulse.h"
+#include "core/diffusion/nn/read_ahead.h"
 #include "core/modelfile/model_file.h"
 
 #include <algorithm>
@@ -224,12 +225,14 @@ Taesd makeTaesd(const nn::WeightSource &source, nn::BindReport &report)
     return made;
 }
 
-Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype)
+Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype,
+                const std::stop_token &stop, const LoadWatch &watch)
 {
     const TensorIndex index = orThrow(readModelFile(path));
-    nn::WeightSource source{index, {}, device, dtype};
+    nn::WeightSource source{index, {}, device, dtype, stop};
     for (const SourceFile &one : index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
+    source.alive = nn::readAhead(source.files, index.path(), stop, watch);
     nn::BindReport report;
     return makeTaesd(source, report);
 }

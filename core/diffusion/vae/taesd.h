@@ -2,6 +2,7 @@
 
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/layers.h"
+#include "core/diffusion/nn/load_watch.h"
 #include "core/diffusion/vae/autoencoder.h"
 #include "core/modelfile/tensor_index.h"
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +71,7 @@ TORCH_MODULE(Taesd);
 /// From a file whose header was read. Errors  throws Failure UnusableFile, and what bind() throws.
 Taesd makeTaesd(const nn::WeightSource &source, nn::BindReport &report);
 /// Reads a file of one, in any container that readModelFile() knows. Errors  throws Failure as loadCheckpoint.
-Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype);
+Taesd loadTaesd(const std::filesystem::path &path, const torch::Device &device, torch::ScalarType dtype,
+                const std::stop_token &stop = {}, const LoadWatch &watch = {});
 
 }  // namespace sg

@@ -64,7 +64,8 @@ std::vector<LoraTag> tagsOf(const std::string &prompt, GenerationSink &sink)
 
 Companions::Companions(ModelStore &store, ModelStore::Resident &resident, const ModelRef &model, GenerationSink &sink,
                        std::stop_token stop)
-    : m_store(store), m_resident(resident), m_model(model), m_sink(sink), m_stop(std::move(stop))
+    : m_store(store), m_resident(resident), m_model(model), m_sink(sink), m_stop(std::move(stop)),
+      m_watch([&sink](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })
 {
 }
 
@@ -88,7 +89,7 @@ void Companions::useVae()
 {
     if (!m_model.vae) return m_resident.vae.use(*m_resident.checkpoint, std::nullopt, m_stop);
     const Stopwatch watch;
-    m_resident.vae.use(*m_resident.checkpoint, m_model.vae->path, m_stop);
+    m_resident.vae.use(*m_resident.checkpoint, m_model.vae->path, m_stop, m_watch);
     m_resident.vaeSeconds = std::max(m_resident.vaeSeconds, watch.seconds());
     if (!m_model.vae->hash.empty()) m_sink.fact("VAE hash", m_model.vae->hash.substr(0, kVaeHashShown));
     m_sink.fact("VAE", m_model.vae->name);
@@ -101,8 +102,10 @@ std::shared_ptr<Autoencoder> Companions::previewVae()
     for (const NamedFile &file : m_model.taesd) {
         if (isTaesdXlName(file.name) != xl) continue;
         try {
-            if (std::shared_ptr<Autoencoder> vae = m_resident.preview.use(checkpoint, file.path)) return vae;
+            if (std::shared_ptr<Autoencoder> vae = m_resident.preview.use(checkpoint, file.path, m_stop, m_watch))
+                return vae;
         } catch (const Failure &failure) {
+            if (failure.error.code == ErrorCode::Cancelled) throw;
             m_sink.warning(file.name + " cannot be used for previews: " + failure.error.message);
         }
     }
@@ -120,7 +123,8 @@ std::vector<std::string> Companions::useEmbeddings()
     for (const auto &encoder : m_resident.checkpoint->texts)
         widths.push_back(encoder->traits().width);
     bool changed = false;
-    std::vector<std::string> warnings = m_resident.conditioner.embeddings().use(wanted, widths, &changed);
+    std::vector<std::string> warnings =
+        m_resident.conditioner.embeddings().use(wanted, widths, &changed, m_stop, m_watch);
     if (changed) m_resident.conditioner.forget();
     return warnings;
 }
@@ -164,7 +168,7 @@ void Companions::merge(const std::vector<adapters::WantedAdapter> &wanted)
     adapters::AdapterReport report;
     const Stopwatch watch;
     try {
-        report = set->apply(wanted, m_stop);
+        report = set->apply(wanted, m_stop, m_watch);
         m_resident.loraSeconds = std::max(m_resident.loraSeconds, watch.seconds());
     } catch (...) {
         m_resident.conditioner.forget();

@@ -44,6 +44,7 @@ private:
     const ModelRef &m_model;
     GenerationSink &m_sink;
     std::stop_token m_stop;
+    LoadWatch m_watch;
     std::vector<const NamedFile *> m_loras;  // merged now
     std::vector<const NamedFile *> m_named;  // in the infotext
 };

@@ -357,6 +357,50 @@ def other_checkpoints_take_over():
         session.close()
 
 
+def whoever_waits_sees_files_being_read():
+    """`loading` events come for each kind of file, counted in its own bytes, and none when all is held."""
+    metadata, header, body = read(STARTER)
+    tensors = {name: (info["dtype"], info["shape"], body[info["data_offsets"][0]:info["data_offsets"][1]]) for name, info in header.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        vae = write(folder / "some.vae.safetensors", {name: tensor for name, tensor in tensors.items() if name.startswith("first_stage_model.")}, metadata)
+        one, two = (lora(folder / f"{name}.safetensors", {TO_K: (128, 64)}, seed) for name, seed in (("one", 1), ("two", 2)))
+        vectors = write(folder / "zzthing.safetensors", {"emb_params": ("F16", (1, 64), bytes(128))})
+        other = write(folder / "other.safetensors", tensors, metadata)
+        session = Session()
+
+        def loading(prompt="a red star", params=None, **companions):
+            session.runs += 1
+            events = session.engine.generate(f"s{session.runs}", {"path": str(STARTER), "name": "starter", **companions},
+                                             {**PARAMS, **(params or {}), "prompt": prompt})
+            assert events[-1][0]["type"] == "done", events[-1]
+            told = [header for header, _ in events if header["type"] == "loading"]
+            assert all(0 <= event["bytes"] <= event["total"] for event in told), told
+            return {event["total"] for event in told}
+
+        def sizes(*paths):
+            return sum(path.stat().st_size for path in paths)
+
+        assert loading() == {sizes(STARTER)} and loading() == set()
+        assert loading(vae=named(vae)) == {sizes(vae)} and loading(vae=named(vae)) == set()
+        assert loading() == set(), "its own VAE was held all the while"
+        both = {"prompt": "a red star<lora:one:1><lora:two:.5>", "loras": [named(one), named(two)]}
+        assert loading(**both) == {sizes(one, two)} and loading(**both) == set()
+        assert loading() == {0}, "LoRAs are taken back without a file"
+        assert loading(embeddings=[named(vectors)]) == {sizes(vectors)} and loading(embeddings=[named(vectors)]) == set()
+        refined = {"params": {"steps": 4, "refiner_checkpoint": "other", "refiner_switch_at": .5}, "refiner": named(other)}
+        assert sizes(other) in loading(**refined)
+        tiny = {"params": {"show_progress_type": "TAESD"}, "taesd": [named(TAESD, "taesd")]}
+        assert sizes(TAESD) in loading(**tiny)
+        session.close()
+        # A checkpoint of hires fix's own, by itself: the first model is held.
+        session = Session()
+        loading()
+        larger = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": .7, "hr_checkpoint_name": "other"}
+        assert sizes(other) in loading(params=larger, hires=named(other))
+        session.close()
+
+
 if __name__ == "__main__":
-    run([loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
+    run([whoever_waits_sees_files_being_read, loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
          another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over])

@@ -16,8 +16,11 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 // LoRAs of every kind against peft, diffusers and formulas spelled out (tests/parity/make_adapters.py), and what must
 // hold whatever the kind: undone bit for bit, order, the same set twice, files that do not fit.
@@ -124,6 +127,17 @@ std::vector<WantedAdapter> writeKind(const Folder &folder, const std::string &ki
     return wanted;
 }
 
+template <class Work>
+bool cancelled(Work work)
+{
+    try {
+        work();
+        return false;
+    } catch (const Failure &failure) {
+        return failure.error.code == ErrorCode::Cancelled;
+    }
+}
+
 std::string refusal(AdapterSet &set, const std::vector<WantedAdapter> &wanted)
 {
     try {
@@ -226,6 +240,43 @@ SG_CASE(order_matters_and_a_second_time_changes_nothing)
     const Tensors old = weightsOf(*layers);
     set.apply(wanted);
     CHECK(!sameBits(old, weightsOf(*layers)));
+}
+
+// Without it whoever waits would take a large set on a slow disk for a stuck engine.
+SG_CASE(reading_and_merging_tell)
+{
+    const Folder folder;
+    const auto layers = freshLayers();
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    const std::vector<WantedAdapter> wanted = writeKind(folder, "lora");
+    std::uint64_t size = 0;
+    for (const WantedAdapter &one : wanted)
+        size += std::filesystem::file_size(one.path);
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+    const LoadWatch watch = [&](std::uint64_t bytes, std::uint64_t total) { told.emplace_back(bytes, total); };
+    set.apply(wanted, {}, watch);
+    CHECK(std::is_sorted(told.begin(), told.end()) && told.front().second == size && told.back().first == size);
+    // Each file, then each layer of each file, and each layer.
+    CHECK(told.size() > 2 * wanted.size());
+    told.clear();
+    set.apply(wanted, {}, watch);
+    CHECK(told.empty());
+    set.apply({}, {}, watch);
+    CHECK(!told.empty());
+    std::stop_source stopped;
+    stopped.request_stop();
+    CHECK(cancelled([&] { set.apply(wanted, stopped.get_token(), watch); }));
+
+    test::writeTensors(folder.file("one"), {{"emb_params", torch::randn({2, 6})}});
+    EmbeddingSet embeddings;
+    const std::vector<WantedEmbedding> files{{"one", folder.file("one")}, {"gone", folder.file("gone")}};
+    const std::uint64_t bytes = std::filesystem::file_size(folder.file("one"));
+    told.clear();
+    embeddings.use(files, {6}, nullptr, {}, watch);
+    CHECK(told == std::vector(2, std::pair(bytes, bytes)));
+    embeddings.use(files, {6}, nullptr, {}, watch);
+    CHECK(told.size() == 2);
+    CHECK(cancelled([&] { embeddings.use({files[0]}, {6}, nullptr, stopped.get_token(), watch); }));
 }
 
 SG_CASE(dyn_keeps_the_first_ranks)

@@ -459,7 +459,13 @@ SG_CASE(one_half_of_a_tiny_autoencoder)
     const torch::Tensor latent = torch::randn({1, 4, 8, 8}), picture = torch::rand({1, 3, 64, 64});
     const torch::Tensor ownPicture = starter().vae->decode(latent), ownLatent = starter().vae->encode(picture);
     ExternalVae external;
-    external.use(starter(), decoder.path(), {});
+    std::vector<std::uint64_t> told;
+    const auto watch = [&](std::uint64_t bytes, std::uint64_t) { told.push_back(bytes); };
+    external.use(starter(), decoder.path(), {}, watch);
+    CHECK(told.size() > 2 && told.back() == std::filesystem::file_size(decoder.path()));
+    told.clear();
+    external.use(starter(), decoder.path(), {}, watch);
+    CHECK(told.empty());
     CHECK(starter().vae->decode(latent).equal(tiny->decode(latent)) && starter().vae->encode(picture).equal(ownLatent));
     external.use(starter(), encoder.path(), {});
     CHECK(starter().vae->decode(latent).equal(ownPicture) &&

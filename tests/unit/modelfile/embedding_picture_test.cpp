@@ -1,6 +1,7 @@
 #include "core/modelfile/embedding_picture.h"
 
 #include "core/base/base64.h"
+#include "core/modelfile/hidden_embedding.h"
 #include "core/modelfile/model_kind.h"
 #include "tests/support/check.h"
 
@@ -117,6 +118,53 @@ SG_CASE(badTextsAreRefused)
     CHECK(refused(withJson(R"({"string_to_param":{"*":{"TORCHTENSOR":[)" + wide + "]}}}"), "of one length"));
     CHECK(refused(withJson(std::string(20, '[')), "its embedding"));
     CHECK(refused(picture(std::string(kMaxEmbeddingText + 1, 'A')), "longer than 16 MiB"));
+}
+
+const std::filesystem::path kFiles = std::filesystem::path(SG_SOURCE_DIR) / "tests/unit/modelfile/files";
+
+std::string bytesOf(const std::string &name)
+{
+    const Expected<FileSource> file = FileSource::open(kFiles / name);
+    return file ? file->text(0, file->size()).value_or("") : "";
+}
+
+SG_CASE(hiddenInPixels)
+{
+    CHECK(!carriesEmbedding(kFiles / "hidden.png"));
+    const auto told = readEmbeddingPicture(kFiles / "embedding.png"),
+               hidden = readEmbeddingPicture(kFiles / "hidden.png");
+    CHECK(told && hidden && hidden->size() == 1 && hidden->front().key == "string_to_param.*");
+    CHECK(hidden->front().count == 2 && hidden->front().values == told->front().values);
+    CHECK(mayHideEmbedding("/models/Embeddings/sd1/a.PNG") && mayHideEmbedding("embeddings/a.png"));
+    CHECK(!mayHideEmbedding("/models/embeddings/a.pt") && !mayHideEmbedding("/models/a.png"));
+    CHECK(!mayHideEmbedding("/models/embeddings.png") && !mayHideEmbedding("/models/my embeddings/a.png"));
+}
+
+SG_CASE(badPixelsAreRefused)
+{
+    for (const auto &[name, word] : {std::pair("hidden_bomb.png", "longer than 16 MiB"),
+                                     {"hidden_cut.png", "cut off"},
+                                     {"hidden_damaged.png", "damaged"},
+                                     {"hidden_no_json.png", "its embedding"},
+                                     {"hidden_wide.png", "its pixels"},
+                                     {"hidden_many.png", "more than 64 million pixels"}})
+        CHECK(refused(bytesOf(name), word));
+    CHECK(refused(bytesOf("hidden.png").substr(0, 300), "cut off"));
+    CHECK(refused(std::string("\x89PNG\r\n\x1a\n") + std::string(kMaxEmbeddingPicture, 'x'), "larger than 64 MiB"));
+    // An ordinary picture, and what is none.
+    const std::string plain = bytesOf("embedding.png");
+    const auto nothing = readHiddenEmbedding(MemorySource(plain));
+    CHECK(!nothing && nothing.error().code == ErrorCode::NotFound);
+    const auto none = read("no PNG at all");
+    CHECK(!none && none.error().code == ErrorCode::NotFound);
+    // Each byte changed, each length: refused or read, never worse.
+    const std::string whole = bytesOf("hidden_no_json.png");
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        std::string other = whole;
+        other[i] = static_cast<char>(other[i] ^ 0x15);
+        CHECK(!read(other));
+        CHECK(!read(whole.substr(0, i)));
+    }
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ private Q_SLOTS:
     void brokenFilesSayWhy();
     void variantsAreListed();
     void everyContainerIsListed();
+    void aFoldersHashIsThatOfItsWeightsSums();
     void aReplacedFileIsReadAgain();
     void aVanishedFileLeavesTheList();
     void hashesInTheBackground();
@@ -204,10 +205,18 @@ void ModelLibraryTest::everyContainerIsListed()
     // An embedding in a picture; its preview, and a picture that carries none, are no models.
     fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.PNG");
     fs::copy_file(source / "tests/unit/modelfile/files/embedding.png", models() / "dog.preview.png");
+    // Hidden in pixels it is looked for only where embeddings lie; ordinary pictures there are no models.
+    fs::create_directories(models() / "Embeddings");
+    for (const char *name : {"fox", "owl.preview"})
+        fs::copy_file(source / "tests/unit/modelfile/files/hidden.png",
+                      models() / "Embeddings" / (name + std::string(".png")));
+    fs::copy_file(source / "tests/unit/modelfile/files/hidden.png", models() / "elsewhere.png");
+    fs::copy_file(source / "tests/unit/modelfile/files/hidden_cut.png", models() / "Embeddings/torn.png");
+    std::ofstream(models() / "Embeddings/photo.png") << "no PNG";
     fs::copy_file(source / "tests/unit/picture/files/texts.png", models() / "cow.png");
     ModelLibrary library(database());
     QVERIFY(add(library, models()).has_value());
-    QCOMPARE(library.models().size(), 5u);
+    QCOMPARE(library.models().size(), 7u);
     for (const char *name : {"checkpoints/v1.5", "checkpoints/new", "checkpoints/old"}) {
         const std::optional<ModelRecord> record = library.find(name, "stableDiffusion");
         QVERIFY2(record.has_value(), name);
@@ -217,12 +226,64 @@ void ModelLibraryTest::everyContainerIsListed()
     QCOMPARE(library.find("cat", "embedding")->family, std::string("sd1"));
     const std::optional<ModelRecord> dog = library.find("dog", "embedding");
     QVERIFY(dog && dog->family == "sd1" && dog->vectors == 2 && dog->vectorWidth == 768 && dog->status == "unloaded");
+    const std::optional<ModelRecord> fox = library.find("Embeddings/fox", "embedding");
+    QVERIFY(fox && fox->vectors == 2 && fox->vectorWidth == 768 && fox->status == "unloaded");
+    const std::optional<ModelRecord> torn = library.find("Embeddings/torn", "embedding");
+    QVERIFY(torn && torn->status == "unusable" && torn->reason.find("cut off") != std::string::npos);
     QVERIFY(!library.find("cow") && !library.find("dog.preview"));
     QVERIFY(rescan(library));
     QCOMPARE(library.lastScan().headersRead, 0);
     std::ofstream(models() / "checkpoints/v1.5/unet/config.json") << "{}";
     QVERIFY(rescan(library));
     QCOMPARE(library.lastScan().headersRead, 1);
+}
+
+void ModelLibraryTest::aFoldersHashIsThatOfItsWeightsSums()
+{
+    const fs::path folder = models() / "v1.5";
+    fs::create_directories(models());
+    fs::copy(fs::path(SG_SOURCE_DIR) / "tests/unit/diffusion/formats/folder", folder, fs::copy_options::recursive);
+    std::vector<std::string> names;
+    for (const auto &entry : fs::recursive_directory_iterator(folder))
+        if (entry.path().extension() == ".safetensors" || entry.path().extension() == ".bin")
+            names.push_back(entry.path().lexically_relative(folder).string());
+    std::sort(names.begin(), names.end());
+    QVERIFY(names.size() >= 3);
+    const auto sumOf = [](const QByteArray &bytes) {
+        return QCryptographicHash::hash(bytes, QCryptographicHash::Sha256).toHex();
+    };
+    const auto expected = [&] {
+        QByteArray lines;
+        for (const std::string &name : names) {
+            QFile file(QString::fromStdString((folder / name).string()));
+            if (file.open(QIODevice::ReadOnly))
+                lines += sumOf(file.readAll()) + "  " + QByteArray::fromStdString(name) + "\n";
+        }
+        return sumOf(lines).toStdString();
+    };
+    std::string first;
+    {
+        ModelLibrary library(database());
+        QVERIFY(add(library, models()).has_value());
+        QTRY_COMPARE(library.find("v1.5")->sha256, expected());
+        first = expected();
+        // What is no weight changes nothing, though it is hashed again.
+        std::ofstream(folder / "unet/notes.txt") << "no weight";
+        QVERIFY(rescan(library));
+        QTRY_COMPARE(library.find("v1.5")->sha256, first);
+        QVERIFY(library.find(first.substr(0, 10)));
+        // A byte of a weight does.
+        std::fstream file(folder / names.front(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(-1, std::ios::end).put('x');
+        file.close();
+        QVERIFY(rescan(library));
+        QTRY_COMPARE(library.find("v1.5")->sha256, expected());
+        QVERIFY(expected() != first);
+    }
+    ModelLibrary again(database());
+    QVERIFY(add(again, models()).has_value());
+    QCOMPARE(again.lastScan().headersRead, 0);
+    QCOMPARE(again.find("v1.5")->sha256, expected());
 }
 
 void ModelLibraryTest::aReplacedFileIsReadAgain()
