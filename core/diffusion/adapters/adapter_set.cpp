@@ -2,7 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
-#include "core/diffusion/nn/read_ahead.h"
+#include "core/diffusion/nn/mapped_file.h"
 
 #include <ATen/ops/equal.h>
 

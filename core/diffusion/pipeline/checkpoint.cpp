@@ -2,7 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
-#include "core/diffusion/nn/read_ahead.h"
+#include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"

@@ -2,8 +2,8 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/config_value.h"
+#include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/nn/pulse.h"
-#include "core/diffusion/nn/read_ahead.h"
 #include "core/modelfile/model_file.h"
 
 #include <algorithm>
