@@ -83,10 +83,8 @@ Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOpt
 {
     Json fields = body;
     if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
-        for (const auto &[name, value] : overrides->items()) {
-            if (name == "CLIP_stop_at_last_layers" && rows.find("clip_skip") && !fields.contains("clip_skip"))
-                fields["clip_skip"] = value;
-        }
+        if (const auto skip = overrides->find("CLIP_stop_at_last_layers"); skip != overrides->end())
+            if (!fields.contains("clip_skip")) fields["clip_skip"] = *skip;
     for (const auto &[key, value] : options.settings.items())
         if (rows.find(key) && !fields.contains(key)) fields[key] = value;
     // A1111 lists aliases of samplers and does not take them; at its doors they stay unknown names.
