@@ -51,17 +51,19 @@ void GenerateRun::submit()
     ModelLibrary &library = m_services.library();
     std::error_code ignored;
     const std::string path = std::filesystem::weakly_canonical(m_wish.model, ignored).string();
+    // What a picture says is a name of the library, never a path.
+    const std::string named =
+        m_wish.model.empty() ? m_wish.body.value("stable_diffusion_model", std::string()) : m_wish.model;
     std::optional<ModelRecord> model;
     for (const ModelRecord &known : library.models()) {
         if (known.type != "stableDiffusion") continue;
-        const bool wanted = m_wish.model.empty() ? known.status != "unusable" : known.path == path;
+        const bool wanted = named.empty() ? known.status != "unusable" : !m_wish.model.empty() && known.path == path;
         if (wanted && !model) model = known;
     }
-    if (!model && !m_wish.model.empty()) model = library.find(m_wish.model, "stableDiffusion");
+    if (!model && !named.empty()) model = library.find(named, "stableDiffusion");
     if (!model)
-        return finish(
-            kExitModel,
-            {ErrorCode::NotFound, m_wish.model.empty() ? "there is no model" : "no such model: " + m_wish.model, {}});
+        return finish(kExitModel,
+                      {ErrorCode::NotFound, named.empty() ? "there is no model" : "no such model: " + named, {}});
     m_wish.body["stable_diffusion_model"] = model->name;
     if (!m_wish.body.contains("width") && model->nativeWidth > 0) m_wish.body["width"] = model->nativeWidth;
     if (!m_wish.body.contains("height") && model->nativeHeight > 0) m_wish.body["height"] = model->nativeHeight;
@@ -182,10 +184,8 @@ int generate(const QStringList &words)
     if (Expected<void> read = readEngineOptions(parser, *config); !read) return complain(read.error(), kExitUsage);
     Expected<Json> body = generateBody(parser);
     if (!body) return complain(body.error(), kExitUsage);
-    std::string model = parser.value(name("model")).toStdString();
-    if (model.empty()) model = body->value("stable_diffusion_model", model);
-    GenerateRun::Wish wish{std::move(*body), std::move(model), parser.value(name("output")).toStdString(),
-                           parser.isSet(name("json"))};
+    GenerateRun::Wish wish{std::move(*body), parser.value(name("model")).toStdString(),
+                           parser.value(name("output")).toStdString(), parser.isSet(name("json"))};
     std::error_code ignored;
     if (std::filesystem::is_regular_file(wish.model, ignored))
         config->modelFolders.insert(config->modelFolders.begin(),

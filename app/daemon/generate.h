@@ -18,8 +18,8 @@ class GenerateRun final : public QObject {
     Q_OBJECT
 public:
     struct Wish {
-        Json body;           ///< of POST /txt2img or, with init_images, /img2img; without the model
-        std::string model;   ///< name or path; empty: the first there is
+        Json body;  ///< of POST /txt2img or, with init_images, /img2img; a model there is a name that some picture has
+        std::string model;   ///< name or path; empty: the body's, or the first there is
         std::string output;  ///< "out.png", or with {n} and {seed}
         bool json = false;
     };

@@ -137,8 +137,10 @@ Expected<std::string> readPictureFile(const QString &path, const char *option)
 Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
 {
     const QStringList inits = parser.values(name("init"));
-    if (inits.isEmpty() && parser.isSet(name("mask")))
-        return fail(ErrorCode::InvalidArgument, "--mask needs --init, the picture that it belongs to", "mask");
+    for (const char *option : {"mask", "latent-mask"})
+        if (inits.isEmpty() && parser.isSet(name(option)))
+            return fail(ErrorCode::InvalidArgument,
+                        "--" + std::string(option) + " needs --init, the picture that it belongs to", option);
     for (const QString &path : inits) {
         const Expected<std::string> bytes = readPictureFile(path, "init");
         if (!bytes) return Unexpected{bytes.error()};
@@ -156,6 +158,11 @@ Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
     return {};
 }
 
+void noteLike(const std::string &text)
+{
+    std::fprintf(stderr, "serigraphd: --like: %s\n", text.c_str());
+}
+
 /// What the infotext of --like says. Errors  NotFound, TooLarge, UnusableFile, and InvalidArgument without an infotext.
 Expected<Json> bodyLike(const QCommandLineParser &parser)
 {
@@ -169,8 +176,51 @@ Expected<Json> bodyLike(const QCommandLineParser &parser)
     Expected<ParsedInfotext> parsed = parseInfotext(text);
     if (!parsed) return Unexpected{parsed.error()};
     for (const std::string &note : parsed->notes)
-        std::fprintf(stderr, "serigraphd: --like: %s\n", note.c_str());
+        noteLike(note);
+    const bool strength = !parsed->value("Denoising strength").empty();
+    if (strength && !parsed->params.contains("enable_hr") && !parser.isSet(name("init")))
+        noteLike("that picture was drawn from a start picture, which --init would name");
     return std::move(parsed->params);
+}
+
+/// What the options themselves say.
+Expected<Json> bodyGiven(const QCommandLineParser &parser, const ParamTable &table)
+{
+    Json body = Json::object();
+    const auto add = [&](const ParamOption &option) -> Expected<void> {
+        if (!parser.isSet(name(option.option))) return {};
+        Expected<Json> value =
+            valueOf(option, *table.find(option.key), parser.value(name(option.option)).toStdString());
+        if (!value) return Unexpected{value.error()};
+        body[option.key] = std::move(*value);
+        return {};
+    };
+    for (const ParamOption &option : kParams)
+        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
+    for (const ParamOption &option : kPictureParams)
+        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
+    for (const FlagOption &option : kFlags)
+        if (parser.isSet(name(option.option))) body[option.key] = option.value;
+    for (const QString &setting : parser.values(name("set")))
+        if (Expected<void> added = addSetting(setting.toStdString(), table, body); !added)
+            return Unexpected{added.error()};
+    return body;
+}
+
+/// A picture with hires fix is no start of another one, and one that was drawn from another says things that mean
+/// nothing without it: what no option asks for is left out where this drawing has no field for it.
+void leaveOut(const Json &like, const Json &given, Json &body)
+{
+    const TaskKind kind = body.contains("init_images") ? TaskKind::ImageToImage : TaskKind::TextToImage;
+    const ParamTable rows = ParamTable::standard().only(kind);
+    std::string left;
+    for (const auto &[key, value] : like.items()) {
+        if (rows.find(key) || given.contains(key)) continue;
+        body.erase(key);
+        left += (left.empty() ? "" : ", ") + key;
+    }
+    const std::string how = kind == TaskKind::TextToImage ? "without" : "with";
+    if (!left.empty()) noteLike(how + " --init left out: " + left);
 }
 
 }  // namespace
@@ -210,36 +260,25 @@ void declareGenerateOptions(QCommandLineParser &parser)
 Expected<Json> generateBody(const QCommandLineParser &parser)
 {
     const ParamTable &table = ParamTable::standard();
-    Expected<Json> like = bodyLike(parser);
+    const Expected<Json> like = bodyLike(parser);
     if (!like) return like;
-    Json body = std::move(*like);
-    const auto add = [&](const ParamOption &option) -> Expected<void> {
-        const ParamSpec &spec = *table.find(option.key);
-        Expected<Json> value = valueOf(option, spec, parser.value(name(option.option)).toStdString());
-        if (!value) return Unexpected{value.error()};
-        body[option.key] = std::move(*value);
-        return {};
-    };
+    const Expected<Json> given = bodyGiven(parser, table);
+    if (!given) return given;
+    Json body = *like;
+    body.update(*given);
     for (const ParamOption &option : kParams) {
         const std::string_view key = option.key;
-        const bool given = parser.isSet(name(option.option));
-        if (!given && (body.contains(key) || key == "width" || key == "height")) continue;
-        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
-    }
-    for (const ParamOption &option : kPictureParams) {
-        if (!parser.isSet(name(option.option))) continue;
-        if (Expected<void> added = add(option); !added) return Unexpected{added.error()};
+        if (body.contains(key) || key == "width" || key == "height") continue;
+        Expected<Json> value = valueOf(option, *table.find(key), parser.value(name(option.option)).toStdString());
+        if (!value) return Unexpected{value.error()};
+        body[option.key] = std::move(*value);
     }
     if (parser.isSet(name("mask")))
         // What the form would begin with, not the API's older defaults.
         for (const char *key : {"inpainting_fill", "inpaint_full_res", "inpaint_full_res_padding"})
             if (!body.contains(key)) body[key] = toJson(table.find(key)->formValue);
-    for (const FlagOption &option : kFlags)
-        if (parser.isSet(name(option.option))) body[option.key] = option.value;
     if (Expected<void> added = addPictures(parser, body); !added) return Unexpected{added.error()};
-    for (const QString &setting : parser.values(name("set")))
-        if (Expected<void> added = addSetting(setting.toStdString(), table, body); !added)
-            return Unexpected{added.error()};
+    leaveOut(*like, *given, body);
     return body;
 }
 

@@ -87,6 +87,18 @@ Expected<ModelChoices> choicesOf(const QCommandLineParser &parser)
                               {"ema", flag(value("ema"))}});
 }
 
+/// Without a data folder nothing would be remembered, and without a name nobody would be meant.
+Expected<void> checkChoice(const QCommandLineParser &parser)
+{
+    if (parser.isSet(name("choose")) && !parser.isSet(name("data-dir")))
+        return fail(ErrorCode::InvalidArgument, "--choose needs --data-dir, the folder that remembers it");
+    for (const char *option : {"family", "prediction", "zero-terminal-snr", "ema"})
+        if (parser.isSet(name(option)) && !parser.isSet(name("choose")))
+            return fail(ErrorCode::InvalidArgument,
+                        "--" + std::string(option) + " needs --choose, the checkpoint that it is said of");
+    return {};
+}
+
 Expected<void> choose(const QCommandLineParser &parser, ModelLibrary &library)
 {
     const Expected<ModelChoices> choices = choicesOf(parser);
@@ -109,6 +121,7 @@ int listModels(const QStringList &words)
     addChoiceOptions(parser);
     parser.addOption({name("json"), name("One JSON array.")});
     if (Expected<void> parsed = parseWords(parser, words); !parsed) return complain(parsed.error(), kExitUsage);
+    if (Expected<void> good = checkChoice(parser); !good) return complain(good.error(), kExitUsage);
     const Expected<ServicesConfig> config = dataConfig(parser);
     if (!config) return complain(config.error(), kExitUsage);
     Log::instance().setStderrLevel(LogLevel::Warning);

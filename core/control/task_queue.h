@@ -71,7 +71,7 @@ private:
 
 /// The object path of a task's picture; `index` from 0.
 std::string imagePath(const TaskRecord &task, int index);
-/// batch_size x n_iter.
+/// How many pictures it makes: batch_size x n_iter, and the loops of loopback.
 int imageCount(const TaskRecord &task);
 
 }  // namespace sg

@@ -68,4 +68,9 @@ bool isDecodingRow(std::string_view key)
     return std::find(kRows.begin(), kRows.end(), key) != kRows.end();
 }
 
+bool isPreviewRow(std::string_view key)
+{
+    return key == "show_progress_type";
+}
+
 }  // namespace sg

@@ -14,6 +14,9 @@ std::vector<ParamSpec> codingRows();
 /// Whether the row changes only how latents are decoded, not the latents that are drawn.
 bool isDecodingRow(std::string_view key);
 
+/// Whether the row changes only what is shown while a task runs.
+bool isPreviewRow(std::string_view key);
+
 /// Choices of show_progress_type.
 inline constexpr const char *kPreviewCheap = "Approx cheap";
 inline constexpr const char *kPreviewTiny = "TAESD";

@@ -1,5 +1,6 @@
 #include "core/params/param_values.h"
 
+#include "core/params/coding_rows.h"
 #include "core/params/hires_size.h"
 #include "core/params/picture_rows.h"
 #include "core/params/samplers.h"
@@ -167,16 +168,18 @@ Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
     const std::int64_t times = loops ? std::max(std::get<std::int64_t>(*loops), std::int64_t{1}) : 1;
     const std::int64_t pixels = values.get<std::int64_t>("width") * values.get<std::int64_t>("height") *
                                 values.get<std::int64_t>("batch_size") * values.get<std::int64_t>("n_iter") * times;
+    const std::string factors = std::string("width x height x batch_size x n_iter") + (times > 1 ? " x loopback_loops" : "");
     if (pixels > table.limits().pixelsPerTask)
         return fail(ErrorCode::InvalidArgument,
-                    "width x height x batch_size x n_iter is " + std::to_string(pixels) + " pixels; a task may have " +
+                    factors + " is " + std::to_string(pixels) + " pixels; a task may have " +
                         std::to_string(table.limits().pixelsPerTask),
-                    "n_iter");
+                    times > 1 ? "loopback_loops" : "n_iter");
     return {};
 }
 
-/// As A1111, where an option that was changed wins over the request's field.
-Expected<void> readOverrides(const Json &body, const ParamTable &table, ParamValues &values)
+/// As A1111, where an option that was changed wins over the request's field. One that is for previews only, as A1111's
+/// "Approx NN", refuses no request.
+Expected<void> readOverrides(const Json &body, const ParamTable &table, ParseMode mode, ParsedParams &parsed)
 {
     const auto overrides = body.find("override_settings");
     if (overrides == body.end() || !overrides->is_object()) return {};
@@ -184,8 +187,12 @@ Expected<void> readOverrides(const Json &body, const ParamTable &table, ParamVal
         const ParamSpec *spec = table.find(key);
         if (!spec || !spec->option || json.is_null()) continue;
         Expected<ParamValue> value = valueFromJson(*spec, json);
+        if (!value && mode == ParseMode::Lenient && isPreviewRow(key)) {
+            parsed.notes.push_back("override_settings: " + value.error().message + "; it was set to " + kPreviewCheap);
+            value = ParamValue(std::string(kPreviewCheap));
+        }
         if (!value) return Unexpected{value.error()};
-        values.set(key, std::move(*value));
+        parsed.values.set(key, std::move(*value));
     }
     return {};
 }
@@ -298,7 +305,7 @@ Expected<ParsedParams> parseParams(const Json &body, const ParamTable &table, Pa
         if (mode == ParseMode::Strict) return fail(ErrorCode::InvalidArgument, "unknown field \"" + key.substr(0, 80) + "\"", key.substr(0, 80));
         if (parsed.notes.size() < 50) parsed.notes.push_back("field \"" + key.substr(0, 80) + "\" was ignored");
     }
-    if (Expected<void> overridden = readOverrides(body, table, parsed.values); !overridden) return Unexpected{overridden.error()};
+    if (Expected<void> overridden = readOverrides(body, table, mode, parsed); !overridden) return Unexpected{overridden.error()};
     if (Expected<void> resolved = resolveSamplerFields(body, mode, parsed); !resolved) return Unexpected{resolved.error()};
     if (Expected<void> resolved = resolveHiresSampler(body, table, mode, parsed); !resolved) return Unexpected{resolved.error()};
     if (Expected<void> looped = resolveLoopback(parsed); !looped) return Unexpected{looped.error()};

@@ -449,11 +449,15 @@ std::string_view ParsedInfotext::value(std::string_view key) const
 
 std::string infotextIn(std::string_view file)
 {
-    Expected<std::vector<TextChunk>> texts = readPngTexts(file);
-    if (!texts) return {};
-    for (TextChunk &text : *texts)
-        if (text.keyword == kInfotextKeyword) return std::move(text.text);
-    return {};
+    const Expected<std::vector<TextChunk>> texts = readPngTexts(file);
+    return texts ? infotextIn(*texts) : std::string();
+}
+
+std::string infotextIn(const std::vector<TextChunk> &texts)
+{
+    const auto it = std::find_if(texts.begin(), texts.end(),
+                                 [](const TextChunk &text) { return text.keyword == kInfotextKeyword; });
+    return it == texts.end() ? std::string() : it->text;
 }
 
 Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table)

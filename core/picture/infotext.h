@@ -14,6 +14,8 @@
 
 namespace sg {
 
+struct TextChunk;
+
 inline constexpr std::size_t kMaxInfotext = 1u << 20;
 /// The keyword of the PNG text that holds it.
 inline constexpr std::string_view kInfotextKeyword = "parameters";
@@ -56,6 +58,8 @@ Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &
 
 /// The infotext in a picture's file; empty where there is none, as in all but PNG.
 std::string infotextIn(std::string_view file);
+std::string infotextIn(const std::vector<TextChunk> &texts);
+
 /// Whether A1111 gives the key a place of its own before the others.
 bool isFixedInfotextKey(std::string_view key);
 

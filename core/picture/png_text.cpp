@@ -67,8 +67,8 @@ std::optional<std::string> toLatin1(std::string_view text)
     return out;
 }
 
-/// Unpacks at most kMaxPngText bytes; nothing when there are more or the data is damaged.
-std::optional<std::string> unpacked(std::string_view packed)
+/// Unpacks at most `budget` bytes, which it takes off it; nothing when there are more or the data is damaged.
+std::optional<std::string> unpacked(std::string_view packed, std::size_t &budget)
 {
     z_stream stream{};
     if (::inflateInit(&stream) != Z_OK) return std::nullopt;
@@ -77,15 +77,25 @@ std::optional<std::string> unpacked(std::string_view packed)
     std::string out;
     std::array<char, 16384> block{};
     int state = Z_OK;
-    while (state == Z_OK && out.size() <= kMaxPngText) {
+    while (state == Z_OK && out.size() <= budget) {
         stream.next_out = reinterpret_cast<Bytef *>(block.data());
         stream.avail_out = static_cast<uInt>(block.size());
         state = ::inflate(&stream, Z_NO_FLUSH);
         out.append(block.data(), block.size() - stream.avail_out);
     }
     ::inflateEnd(&stream);
-    if (state != Z_STREAM_END || out.size() > kMaxPngText) return std::nullopt;
+    const bool whole = state == Z_STREAM_END && out.size() <= budget;
+    budget -= std::min(budget, out.size());
+    if (!whole) return std::nullopt;
     return out;
+}
+
+/// A text as it stands; nothing, at no cost, when it is longer than `budget`.
+std::optional<std::string> plain(std::string_view text, std::size_t &budget)
+{
+    if (text.size() > budget) return std::nullopt;
+    budget -= text.size();
+    return std::string(text);
 }
 
 /// Cuts what lies before the next zero byte off the front of `data`.
@@ -99,29 +109,37 @@ std::optional<std::string_view> field(std::string_view &data)
 }
 
 /// iTXt after the keyword: packed or not, method, language, translated keyword, UTF-8.
-std::optional<std::string> internationalText(std::string_view data)
+std::optional<std::string> internationalText(std::string_view data, std::size_t &budget)
 {
     if (data.size() < 2 || data[1] != 0) return std::nullopt;
     const bool packed = data[0] == 1;
     data.remove_prefix(2);
     if (!field(data) || !field(data)) return std::nullopt;
-    if (packed) return unpacked(data);
-    return std::string(data);
+    if (packed) return unpacked(data, budget);
+    return plain(data, budget);
 }
 
-std::optional<TextChunk> readText(std::string_view type, std::string_view data)
+std::optional<TextChunk> readText(std::string_view type, std::string_view data, std::size_t &budget)
 {
     const std::optional<std::string_view> keyword = field(data);
     if (!keyword || keyword->empty() || keyword->size() > kMaxKeyword) return std::nullopt;
     std::optional<std::string> text;
-    if (type == "tEXt") {
-        text = fromLatin1(data);
-    } else if (type == "iTXt") {
-        text = internationalText(data);
-    } else if (!data.empty() && data[0] == 0) {
-        if (const std::optional<std::string> plain = unpacked(data.substr(1))) text = fromLatin1(*plain);
+    if (type == "iTXt")
+        text = internationalText(data, budget);
+    else if (type == "tEXt")
+        text = plain(data, budget);
+    else if (!data.empty() && data[0] == 0)
+        text = unpacked(data.substr(1), budget);
+    if (!text) return std::nullopt;
+    if (type != "iTXt") {
+        std::string longer = fromLatin1(*text);
+        const std::size_t more = longer.size() - text->size();
+        if (more > budget) return std::nullopt;
+        budget -= more;
+        text = std::move(longer);
+    } else if (!isUtf8(*text)) {
+        return std::nullopt;
     }
-    if (!text || text->size() > kMaxPngText || !isUtf8(*text)) return std::nullopt;
     return TextChunk{fromLatin1(*keyword), std::move(*text)};
 }
 
@@ -131,14 +149,15 @@ Expected<std::vector<TextChunk>> readPngTexts(std::string_view png)
 {
     if (!png.starts_with(kSignature)) return fail(ErrorCode::UnusableFile, "is no PNG picture");
     std::vector<TextChunk> texts;
+    std::size_t budget = kMaxPngText;  // of all texts: a small file may hold hundreds of large ones, packed
     std::string_view rest = png.substr(kSignature.size());
-    while (rest.size() >= 12 && texts.size() < kMaxPngTexts) {
+    while (rest.size() >= 12 && texts.size() < kMaxPngTexts && budget > 0) {
         const std::size_t length = readNumber(rest);
         if (length > rest.size() - 12) break;
         const std::string_view type = rest.substr(4, 4);
         const bool isText = type == "tEXt" || type == "zTXt" || type == "iTXt";
         if (isText && readNumber(rest.substr(8 + length)) == checkSum(rest.substr(4, 4 + length)))
-            if (std::optional<TextChunk> text = readText(type, rest.substr(8, length)))
+            if (std::optional<TextChunk> text = readText(type, rest.substr(8, length), budget))
                 texts.push_back(std::move(*text));
         if (type == "IEND") break;
         rest.remove_prefix(12 + length);

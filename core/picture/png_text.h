@@ -16,11 +16,12 @@ struct TextChunk {
     bool operator==(const TextChunk &) const = default;
 };
 
-inline constexpr std::size_t kMaxPngText = 4u << 20;  ///< bytes of one text, unpacked
+inline constexpr std::size_t kMaxPngText = 4u << 20;  ///< bytes of all texts of a file, unpacked
 inline constexpr std::size_t kMaxPngTexts = 256;
 
 /// The texts of a PNG file (tEXt, zTXt, iTXt), in the file's order, without decoding pixels. Chunks whose check sum is
-/// wrong, and texts past the limits above, are left out. Errors  UnusableFile for what is no PNG.
+/// wrong, and texts past the limits above, are left out; nothing is unpacked past them. Errors  UnusableFile for what
+/// is no PNG.
 Expected<std::vector<TextChunk>> readPngTexts(std::string_view png);
 
 /// The chunk, complete with length and check sum, that holds `text`: tEXt when all of it is Latin-1, else iTXt.

@@ -19,6 +19,12 @@ std::string lowerCase(std::string text)
     return text;
 }
 
+/// A1111's clients send 0 and 1 for its check boxes; what is neither is left to the table.
+Json asFlag(Json value)
+{
+    return value.is_number() ? Json(value.get<double>() != 0) : value;
+}
+
 /// A script's arguments in their order; those that were not sent have the script's defaults.
 class Arguments {
 public:
@@ -30,7 +36,7 @@ public:
     }
     /// The row gets the argument as it is: the table checks it.
     void set(std::size_t index, const char *row, const Json &otherwise) { m_fields[row] = at(index, otherwise); }
-    bool flag(std::size_t index, bool otherwise) const { return at(index, otherwise) == true; }
+    bool flag(std::size_t index, bool otherwise) const { return asFlag(at(index, otherwise)) == true; }
 
 private:
     const Json &m_list;
@@ -62,10 +68,10 @@ std::array<std::int64_t, 2> spread(std::int64_t size, std::int64_t before, std::
 }
 
 struct OutpaintScript {
-    std::size_t first;  ///< place of the pixels; blur, and for one of them the fill, come next
+    std::size_t first;  ///< place of the pixels; blur, and for poor man's the fill, come next
     double blur;        ///< default
     double blurFactor;
-    bool hasFill;
+    bool poorMans;  ///< has a fill, and draws one picture
 };
 
 Expected<void> readOutpainting(const Arguments &arguments, const OutpaintScript &script,
@@ -79,12 +85,12 @@ Expected<void> readOutpainting(const Arguments &arguments, const OutpaintScript 
         return refuse("the pixels must be a number between 0 and " + std::to_string(kMostOutpainted));
     if (!blur.is_number() || blur.get<double>() < 0 || blur.get<double>() > kMostBlur)
         return refuse("the mask blur must be a number between 0 and 64");
-    Json fill = script.hasFill ? arguments.at(script.first + 2, 0) : Json(0);
+    Json fill = script.poorMans ? arguments.at(script.first + 2, 0) : Json(0);
     constexpr std::array<std::string_view, 4> kFills{"fill", "original", "latent noise", "latent nothing"};
     if (const auto name = std::find(kFills.begin(), kFills.end(), fill.is_string() ? fill.get<std::string>() : "");
         name != kFills.end())
         fill = name - kFills.begin();
-    const Json sides = arguments.at(script.first + (script.hasFill ? 3 : 2), {"left", "right", "up", "down"});
+    const Json sides = arguments.at(script.first + (script.poorMans ? 3 : 2), {"left", "right", "up", "down"});
     if (!sides.is_array()) return refuse("the directions must be a list");
     const auto grown = [&](const char *side) {
         return std::find(sides.begin(), sides.end(), side) == sides.end()
@@ -94,14 +100,17 @@ Expected<void> readOutpainting(const Arguments &arguments, const OutpaintScript 
     const RequestPicture *start = startPicture(pictures);
     const auto [left, right] = spread(start ? start->width : 0, grown("left"), grown("right"));
     const auto [up, down] = spread(start ? start->height : 0, grown("up"), grown("down"));
+    if (const std::int64_t most = std::max({left, right, up, down}); most > kMostOutpainted)
+        return refuse("to the next multiple of 64 the picture would grow by " + std::to_string(most) +
+                      " pixels on a side; " + std::to_string(kMostOutpainted) + " are allowed");
     fields["outpaint_left"] = left;
     fields["outpaint_right"] = right;
     fields["outpaint_up"] = up;
     fields["outpaint_down"] = down;
     fields["mask_blur"] = static_cast<std::int64_t>(std::min(blur.get<double>() * script.blurFactor, kMostBlur));
     fields["inpainting_fill"] = fill;
-    fields["batch_size"] = fields["n_iter"] = 1;
-    for (const char *key : {"mask", "mask_blur_x", "mask_blur_y"})
+    if (script.poorMans) fields["batch_size"] = fields["n_iter"] = 1;
+    for (const char *key : {"mask", "latent_mask", "mask_blur_x", "mask_blur_y"})
         fields.erase(key);
     return {};
 }
@@ -114,7 +123,7 @@ void readAlternativeNoise(Arguments &arguments, Json &fields)
     arguments.set(6, "decode_steps", 50);
     arguments.set(8, "decode_cfg_scale", 1.0);
     arguments.set(9, "decode_randomness", 0.0);
-    arguments.set(10, "decode_sigma_adjustment", false);
+    fields["decode_sigma_adjustment"] = asFlag(arguments.at(10, false));
     fields["batch_size"] = 1;
     if (arguments.flag(1, true)) fields["sampler_name"] = "Euler";
     if (arguments.flag(2, true)) {
@@ -163,7 +172,7 @@ Expected<void> readSoftInpainting(const Json &script, Json &fields)
         "soft_inpainting",     "soft_schedule_bias",        "soft_preservation_strength", "soft_contrast_boost",
         "soft_mask_influence", "soft_difference_threshold", "soft_difference_contrast"};
     for (std::size_t i = 0; i < std::min(kRows.size(), list.size()); ++i)
-        if (!list[i].is_null()) fields[kRows[i]] = list[i];
+        if (!list[i].is_null()) fields[kRows[i]] = i == 0 ? asFlag(list[i]) : list[i];
     return {};
 }
 
@@ -186,7 +195,7 @@ Expected<void> readScripts(Json &fields, const std::vector<RequestPicture> &pict
     return {};
 }
 
-Expected<void> sizeForOutpainting(Json &fields, const std::vector<RequestPicture> &pictures)
+Expected<void> sizeForOutpainting(Json &fields, const std::vector<RequestPicture> &pictures, std::int64_t mostSide)
 {
     const auto pixels = [&](const char *key) {
         const auto it = fields.find(key);
@@ -201,8 +210,14 @@ Expected<void> sizeForOutpainting(Json &fields, const std::vector<RequestPicture
         if (picture.row == start->row && (picture.width != start->width || picture.height != start->height))
             return fail(ErrorCode::InvalidArgument, "outpainting needs start pictures of one size", "init_images");
     const auto whole = [](int side, double more) { return (side + static_cast<std::int64_t>(more) + 7) / 8 * 8; };
-    fields["width"] = whole(start->width, across);
-    fields["height"] = whole(start->height, down);
+    const std::int64_t width = whole(start->width, across), height = whole(start->height, down);
+    if (std::max(width, height) > mostSide)
+        return fail(ErrorCode::InvalidArgument,
+                    "the grown picture would be " + std::to_string(width) + "x" + std::to_string(height) +
+                        "; a side may have " + std::to_string(mostSide) + " pixels",
+                    "init_images");
+    fields["width"] = width;
+    fields["height"] = height;
     return {};
 }
 

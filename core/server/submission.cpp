@@ -76,17 +76,15 @@ Expected<void> checkNames(const SubmissionOptions &options)
     return {};
 }
 
-/// The body as the parser gets it: A1111's settings, of this one request or stored ones, count as fields where an
-/// option has their name, and its mask_blur is both directions. At our own doors aliases of samplers are their names.
+/// The body as the parser gets it: A1111's settings that are stored, and those of this one request that the parser does
+/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of samplers
+/// are their names.
 Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
 {
     Json fields = body;
     if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
-        for (const auto &[name, value] : overrides->items()) {
-            const std::string key = name == "CLIP_stop_at_last_layers" ? "clip_skip" : name;
-            const ParamSpec *spec = rows.find(key);
-            if (spec && spec->option && !fields.contains(key)) fields[key] = value;
-        }
+        if (const auto skip = overrides->find("CLIP_stop_at_last_layers"); skip != overrides->end())
+            if (!fields.contains("clip_skip")) fields["clip_skip"] = *skip;
     for (const auto &[key, value] : options.settings.items())
         if (rows.find(key) && !fields.contains(key)) fields[key] = value;
     // A1111 lists aliases of samplers and does not take them; at its doors they stay unknown names.
@@ -97,6 +95,16 @@ Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOpt
         for (const char *key : {"mask_blur_x", "mask_blur_y"})
             fields.erase(key);
     return fields;
+}
+
+/// What is read of A1111's scripts takes some pictures' fields off the body: those pictures are not kept either.
+void leaveOut(std::vector<RequestPicture> &pictures, const Json &fields, std::vector<std::string> &notes)
+{
+    std::erase_if(pictures, [&](const RequestPicture &picture) {
+        if (fields.contains(picture.row)) return false;
+        notes.push_back(picture.row + " was left out: outpainting makes its own mask");
+        return true;
+    });
 }
 
 Expected<void> checkStart(const ParsedParams &parsed, const SubmissionOptions &options)
@@ -146,10 +154,13 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     Json fields = withOverrides(body, rows, options);
     std::vector<std::string> notes;
     if (options.kind == TaskKind::ImageToImage) {
-        if (options.modelOptional)
+        if (options.modelOptional) {
             if (Expected<void> scripts = readScripts(fields, *pictures, notes); !scripts)
                 return Unexpected{scripts.error()};
-        if (Expected<void> sized = sizeForOutpainting(fields, *pictures); !sized) return Unexpected{sized.error()};
+            leaveOut(*pictures, fields, notes);
+        }
+        if (Expected<void> sized = sizeForOutpainting(fields, *pictures, rows.limits().side); !sized)
+            return Unexpected{sized.error()};
     }
     task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
     Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);

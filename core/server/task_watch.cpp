@@ -1,5 +1,6 @@
 #include "core/server/task_watch.h"
 
+#include "core/control/task_queue.h"
 #include "core/control/task_service.h"
 
 #include <QByteArray>
@@ -102,7 +103,7 @@ TaskProgress progressOfStored(const TaskRecord &task)
     TaskProgress progress;
     progress.state = task.state;
     progress.steps = task.params.value("steps", 0);
-    progress.images = task.params.value("batch_size", 1) * task.params.value("n_iter", 1);
+    progress.images = imageCount(task);
     if (task.state != TaskState::Succeeded) return progress;
     progress.step = progress.steps;
     progress.image = progress.images;

@@ -6,9 +6,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
     const std::string_view bytes = fuzzText(data, size);
     const auto header = sg::readPictureHeader(bytes);
-    if (const auto texts = sg::readPngTexts(bytes))
+    if (const auto texts = sg::readPngTexts(bytes)) {
+        std::size_t all = 0;
         for (const sg::TextChunk &text : *texts)
-            SG_REQUIRE(text.text.size() <= sg::kMaxPngText);
+            all += text.text.size();
+        SG_REQUIRE(all <= sg::kMaxPngText && texts->size() <= sg::kMaxPngTexts);
+    }
     // Large pictures are slow, not wrong: their headers are checked, their pixels are left to smaller ones.
     if (header && static_cast<std::int64_t>(header->width) * header->height > 1 << 20) return 0;
     const auto picture = sg::decodePicture(bytes);

@@ -1,6 +1,5 @@
 #include "core/server/routes/route_context.h"
 
-#include "core/base/utf8.h"
 #include "core/picture/infotext.h"
 #include "core/picture/picture_header.h"
 #include "core/picture/png_text.h"
@@ -26,20 +25,12 @@ Expected<std::string> pictureOf(const HttpRequest &request)
     return bytes;
 }
 
-/// The keywords, which are Latin-1, with their texts: as many as may be in one.
-Json itemsOf(const std::string &picture)
+/// The keywords, which are Latin-1, with their texts.
+Json itemsOf(const std::vector<TextChunk> &texts)
 {
     Json items = Json::object();
-    const auto texts = readPngTexts(picture);
-    std::size_t bytes = 0;
-    for (const TextChunk &text : texts ? *texts : std::vector<TextChunk>()) {
-        bytes += text.text.size();
-        if (bytes > kMaxPngText) break;
-        std::string keyword;
-        for (const char c : text.keyword)
-            appendUtf8(keyword, static_cast<unsigned char>(c));
-        items[keyword] = text.text;
-    }
+    for (const TextChunk &text : texts)
+        items[text.keyword] = text.text;
     return items;
 }
 
@@ -48,7 +39,9 @@ Expected<Reply> pngInfo(const RouteContext &context, const HttpRequest &request)
 {
     const Expected<std::string> picture = pictureOf(request);
     if (!picture) return Unexpected{picture.error()};
-    const std::string info = infotextIn(*picture);
+    const Expected<std::vector<TextChunk>> read = readPngTexts(*picture);
+    const std::vector<TextChunk> texts = read ? *read : std::vector<TextChunk>();
+    const std::string info = infotextIn(texts);
     const Expected<ParsedInfotext> parsed = parseInfotext(info, context.table);
     if (!parsed) return Unexpected{parsed.error()};
     Json parameters = Json::object();
@@ -59,7 +52,7 @@ Expected<Reply> pngInfo(const RouteContext &context, const HttpRequest &request)
     for (const auto &[key, value] : parsed->pairs)
         parameters[key] = value;
     return Reply::json(Json{{"info", info},
-                            {"items", itemsOf(*picture)},
+                            {"items", itemsOf(texts)},
                             {"parameters", std::move(parameters)},
                             {"x_fields", info.empty() ? Json::object() : parsed->params},
                             {"x_notes", parsed->notes}});

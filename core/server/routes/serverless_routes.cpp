@@ -156,7 +156,8 @@ void mountServerlessRoutes(http::Router &router, const RouteContext &context)
                  {.summary = "What the user says of a checkpoint, before what is detected",
                   .tag = "serverless",
                   .body = schemaRef("ModelChange"),
-                  .answer = schemaRef("Model")},
+                  .answer = schemaRef("Model"),
+                  .ownerOnly = true},
                  [context](const HttpRequest &request, DeferredReply reply) {
                      chooseForModel(context, request, std::move(reply));
                  });

@@ -35,31 +35,6 @@ def test_models_are_listed():
     assert alpha["type"] == "stableDiffusion" and alpha["size"] > 0 and alpha["registeredTime"].endswith("Z"), alpha
 
 
-def test_models_are_chosen_for():
-    def change(body):
-        return server.request("PATCH", "/models", body)
-
-    def held():
-        return {m["name"]: m["choices"] for m in server.get("/models").json()}
-
-    assert held() == {"alpha": {}, "sub/beta": {}}
-    choices = {"prediction": "v", "zeroTerminalSnr": True}
-    reply = change({"name": "alpha", "choices": choices})
-    assert reply.status == 200 and reply.json()["name"] == "alpha" and reply.json()["choices"] == choices, reply
-    assert held() == {"alpha": choices, "sub/beta": {}}
-    server.stop()
-    server.start()
-    server.wait(lambda: held() == {"alpha": choices, "sub/beta": {}}, "the choices to come back")
-    for body, field in (({"name": "alpha"}, "choices"), ({"choices": {}}, "name"), ({"name": "alpha", "choices": []}, "choices"),
-                        ({"name": "alpha", "choices": {"prediction": "x"}}, "prediction"), ({"name": "alpha", "choices": {"a": 1}}, "a")):
-        reply = change(body)
-        assert reply.status == 400 and reply.json()["field"] == field, (body, reply)
-    assert change({"name": "nobody", "choices": {}}).status == 404
-    assert held()["alpha"] == choices
-    assert change({"name": "alpha", "choices": {"prediction": "automatic", "zeroTerminalSnr": None}}).json()["choices"] == {}
-    assert held()["alpha"] == {}
-
-
 def test_sync_gives_a_picture():
     reply = server.post("/txt2img", {**BODY, "batch_size": 2}, headers={"username": "ann"})
     body = reply.json()
@@ -246,6 +221,13 @@ def test_a1111_options():
     assert (used["clip_skip"], used["randn_source"], used["s_churn"]) == (2, "NV", 0.0), used
     own = server.post("/sdapi/v1/txt2img", {**body, "override_settings": {"CLIP_stop_at_last_layers": 3, "randn_source": "CPU"}}).json()["parameters"]
     assert (own["clip_skip"], own["randn_source"]) == (3, "CPU"), own
+    # A1111's usual way of previews is none of ours, and no reason to refuse a picture.
+    shown = {**body, "override_settings": {"show_progress_type": "Approx NN", "CLIP_stop_at_last_layers": 3}}
+    answer = server.post("/sdapi/v1/txt2img", shown)
+    assert answer.status == 200 and answer.json()["parameters"]["show_progress_type"] == "Approx cheap", answer
+    assert [note for note in answer.json()["x_notes"] if "Approx NN" in note and "Approx cheap" in note] == answer.json()["x_notes"], answer
+    assert server.post("/sdapi/v1/txt2img", shown, headers={"Strict": "true"}).status == 400
+    assert server.post("/sdapi/v1/txt2img", {**body, "override_settings": {"vae_tiling": "Sometimes"}}).status == 422
     native = server.post("/txt2img", {**body, "stable_diffusion_model": "alpha"}).json()
     assert server.get(f"/tasks/{native['taskId']}/result").json()["parameters"]["clip_skip"] == 1, native
     assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "s_churn": 0}).status == 200
@@ -270,8 +252,10 @@ def test_management():
     assert server.get("/server").json()["listening"] is True
     folders = server.get("/model-folders").json()
     assert [folder["path"] for folder in folders["folders"]] == [str(server.models)], folders
-    for method, path, body in (("PATCH", "/server", {"port": 1}), ("POST", "/model-folders", {"path": "/"}), ("DELETE", "/model-folders", {"path": "/"})):
+    for method, path, body in (("PATCH", "/server", {"port": 1}), ("POST", "/model-folders", {"path": "/"}), ("DELETE", "/model-folders", {"path": "/"}),
+                               ("PATCH", "/models", {"name": "alpha", "choices": {"prediction": "v"}})):
         assert server.request(method, path, body).status == 403, path
+    assert all(model["choices"] == {} for model in server.get("/models").json())
     lines = server.get("/logs?limit=5").json()["lines"]
     assert server.get("/logs?after=-1").status == 400 and isinstance(lines, list)
     assert server.post("/models/rescan").json() == {}

@@ -3,10 +3,12 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 from serigraphd import BIN, is_png, run_cases, write_checkpoint  # noqa: E402
@@ -83,6 +85,47 @@ def test_like_another_picture():
         assert refused.returncode == 2 and said in refused.stderr, refused
 
 
+def test_like_names_no_files():
+    """The Model of a picture that someone sent is looked up in the library, never opened."""
+    write_checkpoint(folder / "elsewhere" / "secret.safetensors", 32)
+    path = str(folder / "elsewhere" / "secret.safetensors")
+    assert run("generate", "--prompt", "x", "-o", "trap.png", *SMALL).returncode == 0
+    trap = (folder / "trap.png").read_bytes()
+    at = trap.index(b"tEXtparameters") - 4
+    length = int.from_bytes(trap[at:at + 4], "big")
+    text = b"tEXt" + trap[at + 8:at + 8 + length].replace(b"Model: alpha", b"Model: " + path.encode())
+    assert path.encode() in text
+    (folder / "trap.png").write_bytes(trap[:at] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + trap[at + 12 + length:])
+    refused = run("generate", "--like", "trap.png", "--json")
+    assert refused.returncode == 3 and "no such model" in refused.stderr, refused
+    assert run("generate", "--like", "trap.png", "--model", path, "-o", "used.png").returncode == 0
+    assert run("generate", "--like", "trap.png", "--model", "alpha", "-o", "used.png").returncode == 0
+
+
+def test_like_a_picture_of_another_kind():
+    """What the infotext says and this kind of drawing has no field for is left out, and told."""
+    assert run("generate", "--prompt", "x", "-o", "begin.png", *SMALL).returncode == 0
+    assert run("generate", "--prompt", "x", "--hires", "--hires-scale", "1.5", "--hires-upscaler", "Lanczos", "-o", "hires.png", *SMALL).returncode == 0
+    assert run("generate", "--prompt", "x", "--init", "begin.png", "--strength", "0.5", "-o", "plain2.png", "--steps", "2").returncode == 0
+    assert run("generate", "--prompt", "x", "--init", "begin.png", "--mask", "begin.png", "-o", "inpainted.png", "--steps", "2").returncode == 0
+    done = run("generate", "--like", "hires.png", "--init", "begin.png", "--json", "-o", "a.png")
+    assert done.returncode == 0 and "enable_hr" in done.stderr and done.stderr.count("\n") == 1, done
+    assert json.loads(done.stdout)["parameters"]["init_images"], done
+    done = run("generate", "--like", "inpainted.png", "--json", "-o", "a.png")
+    assert done.returncode == 0 and "mask_blur" in done.stderr and "start picture" in done.stderr, done
+    done = run("generate", "--like", "plain2.png", "-o", "a.png")
+    assert done.returncode == 0 and "start picture" in done.stderr and done.stderr.count("\n") == 1, done
+    for words in (["--like", "plain2.png", "--init", "begin.png"], ["--like", "hires.png"], ["--like", "begin.png"],
+                  ["--like", "inpainted.png", "--init", "begin.png", "--mask", "begin.png"]):
+        done = run("generate", *words, "-o", "a.png")
+        assert done.returncode == 0 and done.stderr == "", (words, done)
+    # What is asked for by an option stays, and is refused.
+    for words, said in ((["--like", "hires.png", "--init", "begin.png", "--hires-steps", "3"], "hr_second_pass_steps"),
+                        (["--like", "inpainted.png", "--set", "mask_blur=3"], "mask_blur")):
+        done = run("generate", *words)
+        assert done.returncode == 2 and f'unknown field "{said}"' in done.stderr, (words, done)
+
+
 def test_from_a_picture():
     done = run("generate", "--prompt", "x", "-o", "start.png", "--width", "72", "--height", "40", "--steps", "2")
     assert done.returncode == 0, done
@@ -99,7 +142,8 @@ def test_from_a_picture():
     done = run("generate", "--prompt", "x", "--hires", "--hires-scale", "1.5", "--hires-upscaler", "Lanczos", "--json", *SMALL)
     assert json.loads(done.stdout)["parameters"]["enable_hr"] is True and "Hires upscale: 1.5" in json.loads(done.stdout)["infotexts"][0], done
     (folder / "text.png").write_text("no picture")
-    for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
+    for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--latent-mask", "start.png"], "--latent-mask needs --init"),
+                        (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
                         (["--init", "start.png", "--strength", "2"], "denoising_strength"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
                         (["--init", "start.png", "--hires"], "enable_hr")):
         refused = run("generate", "--prompt", "x", *words, *SMALL)
@@ -156,6 +200,10 @@ def test_models_are_chosen_for():
         done = run("models", "--data-dir", data, *words)
         assert done.returncode == 2 and text in done.stderr, done
     assert choices("--choose", "alpha")["alpha"] == {}
+    for words, said in ((("--choose", "alpha", "--prediction", "v"), "--data-dir"), (("--prediction", "v"), "--choose"),
+                        (("--data-dir", data, "--ema", "on"), "--choose"), (("--data-dir", data, "--family", "sd1"), "--choose")):
+        done = run("models", *words)
+        assert done.returncode == 2 and said in done.stderr and not done.stdout, done
 
 
 def test_remote_addresses_need_a_word():

@@ -12,12 +12,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 from serigraphd import Server, decode_image, is_png, run_cases  # noqa: E402
 
 
-def png(width=64, height=64, colour=(200, 30, 40)):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width=64, height=64, colour=(200, 30, 40), texts=b""):
     rows = b"".join(b"\0" + bytes(colour) * width for _ in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + texts + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def b64(data):
@@ -95,6 +97,15 @@ def scripted(**more):
     return answer["parameters"], json.loads(answer["info"]), answer.get("x_notes", []), answer["images"]
 
 
+def test_texts_of_a_picture():
+    bombs = chunk(b"zTXt", b"bomb\0\0" + zlib.compress(b"x" * (4 << 20), 9)) * 200
+    texts = chunk(b"tEXt", "parameters\0a star\nSteps: 3, Sampler: Euler, CFG scale: 5.0, Seed: 7".encode()) + chunk(b"tEXt", "caf\u00e9\0na\u00efve".encode("latin-1"))
+    said = server.post("/sdapi/v1/png-info", {"image": b64(png(texts=texts + bombs))})
+    assert len(said.body) < 1 << 20 and said.json()["items"] == {"parameters": said.json()["info"], "caf\u00e9": "na\u00efve"}, said.body[:400]
+    assert said.json()["parameters"]["Seed"] == "7" and said.json()["x_fields"]["seed"] == 7, said
+    assert server.post("/sdapi/v1/png-info", {"image": START}).json() == {"info": "", "items": {}, "parameters": {}, "x_fields": {}, "x_notes": []}
+
+
 def size_of(image):
     return struct.unpack(">II", decode_image(image)[16:24])
 
@@ -110,6 +121,10 @@ def test_scripts_of_a1111_are_rows():
     assert [text.split("Denoising strength: ")[1].split(",")[0] for text in info["infotexts"]] == ["0.75", "0.5", "0.25"], info["infotexts"]
     assert "Final denoising strength: 0.25, Denoising curve: Linear, Loop: 2/3" in info["infotexts"][1], info["infotexts"]
     assert len(scripted(loopback_loops=3, n_iter=2)[3]) == 2
+    looped = server.post("/img2img", {**BODY, "loopback_loops": 3}).json()["taskId"]
+    assert server.get(f"/tasks/{looped}/progress").json()["state"]["job_no"] == 3
+    refused = server.post("/img2img", {**BODY, "loopback_loops": 32, "width": 2048, "height": 2048, "n_iter": 10})
+    assert refused.status == 400 and refused.json()["field"] == "loopback_loops" and "n_iter x loopback_loops is" in refused.json()["message"], refused
     grown, info, _, images = scripted(script_name="poor man's outpainting", script_args=[32, 2, 0, ["left", "up"]])
     assert size_of(images[0]) == (128, 128) and (grown["outpaint_left"], grown["outpaint_right"], grown["mask_blur"]) == (64, 0, 4), grown
     assert "Size: 128x128" in info["infotexts"][0] and "Outpaint left: 64" in info["infotexts"][0], info
@@ -121,6 +136,13 @@ def test_scripts_of_a1111_are_rows():
     assert "Decode prompt: a cat, Decode negative prompt: a dog, Decode CFG scale: 1.5, Decode steps: 4, Randomness: 0.25, Sigma Adjustment: True" \
         in info["infotexts"][0], info
     assert any("script_name" in note for note in scripted(script_name="x/y/z plot", script_args=[1])[2])
+    checked = scripted(mask=MASK, alwayson_scripts={"Soft Inpainting": {"args": [1]}}, script_name="img2img alternative test", sampler_name="DDIM",
+                       script_args=["", 0, 0, "a cat", "", 1, 5, 0, 1, 0, 1])
+    assert checked[0]["soft_inpainting"] is True and checked[0]["decode_sigma_adjustment"] is True, checked
+    assert (checked[1]["sampler_name"], checked[1]["steps"], checked[1]["prompt"]) == ("DDIM", 5, WEBUI["prompt"]), checked[1]
+    # Outpainting mk2 draws whole batches, poor man's one picture.
+    assert len(scripted(script_name="outpainting mk2", script_args=["", 32, 8, ["right"]], batch_size=2, n_iter=2)[3]) == 4
+    assert len(scripted(script_name="poor man's outpainting", script_args=[32, 4, 0, ["right"]], batch_size=2, n_iter=2)[3]) == 1
     for bad in ({"script_name": "loopback", "script_args": 5}, {"script_name": "loopback", "script_args": [99]},
                 {"script_name": "poor man's outpainting", "script_args": ["many"]},
                 {"script_name": "poor man's outpainting", "script_args": [16, 4, 0, "left"]},
@@ -128,6 +150,24 @@ def test_scripts_of_a1111_are_rows():
                 {"mask": MASK, "alwayson_scripts": {"soft inpainting": {"args": ["yes"]}}}):
         refused = server.post("/sdapi/v1/img2img", {**WEBUI, **bad})
         assert refused.status == 422, (bad, refused)
+
+
+def test_outpainting_makes_its_own_mask():
+    """A mask that is sent along is what A1111's scripts put their own in the place of."""
+    for script, arguments in (("poor man's outpainting", [32, 4, 0, ["left"]]), ("outpainting mk2", ["", 32, 8, ["left"]])):
+        grown, _, notes, images = scripted(mask=MASK, latent_mask=MASK, include_init_images=True, script_name=script, script_args=arguments)
+        assert size_of(images[0]) == (128, 64) and any("mask was left out" in note for note in notes), (grown, notes)
+    kept = server.get("/tasks?limit=1").json()["tasks"][0]["taskId"]
+    used = server.get(f"/tasks/{kept}/result").json()["parameters"]
+    assert len(inputs(kept)) == 1 and used["mask"] == "" and used["latent_mask"] == "", used
+    # The limits are told by what was sent.
+    start = b64(png(1000, 8))
+    for more, said in (({"init_images": [b64(png(8, 8))], "script_name": "poor man's outpainting", "script_args": [1020, 4, 0, ["left"]]}, "1080 pixels"),
+                       ({"init_images": [start], "script_name": "poor man's outpainting", "script_args": [1000, 4, 0, ["left", "right"]]}, "3008x8; a side")):
+        refused = server.post("/sdapi/v1/img2img", {**WEBUI, **more})
+        assert refused.status == 422 and said in refused.body.decode(), (said, refused)
+    refused = server.post("/img2img", {**BODY, "init_images": [start], "outpaint_left": 1024, "outpaint_right": 1024})
+    assert refused.status == 400 and refused.json()["field"] == "init_images" and "the grown picture would be 3048x8" in refused.json()["message"], refused
 
 
 def test_the_grown_picture_has_its_own_size():

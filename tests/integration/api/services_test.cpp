@@ -17,6 +17,7 @@ class ServicesTest final : public QObject {
 
 private Q_SLOTS:
     void theWindowsListener();
+    void onlyTheOwnerChoosesForModels();
     void remoteNeedsAWord();
 
 private:
@@ -73,6 +74,58 @@ void ServicesTest::theWindowsListener()
     services.stop();
     services.stop();
     QVERIFY(!RawClient(portOf(url)).connected());
+}
+
+void ServicesTest::onlyTheOwnerChoosesForModels()
+{
+    const std::filesystem::path models = m_folder.filePath(QStringLiteral("models")).toStdString();
+    test::writeCheckpoint(models / "alpha.safetensors");
+    test::writeCheckpoint(models / "sub" / "beta.safetensors");
+    ServicesConfig owned = config();
+    owned.dataDir = m_folder.filePath(QStringLiteral("owned")).toStdString();
+    owned.modelFolders = {models.string()};
+    const Json choices{{"prediction", "v"}, {"zeroTerminalSnr", true}};
+    const auto held = [](const Services &services) {
+        Json made = Json::object();
+        for (const Json &model : ask(services.privateUrl(), services.privateToken(), "GET /models").body)
+            made[model["name"].get<std::string>()] = model["choices"];
+        return made;
+    };
+    const auto body = [](const char *name, const Json &wanted) {
+        return Json{{"name", name}, {"choices", wanted}}.dump();
+    };
+    {
+        Services services(owned);
+        QVERIFY(services.start().has_value());
+        const std::string url = services.privateUrl(), token = services.privateToken();
+        const auto change = [&](const std::string &text) { return ask(url, token, "PATCH /models", text); };
+        QTRY_VERIFY(held(services) == (Json{{"alpha", Json::object()}, {"sub/beta", Json::object()}}));
+        QCOMPARE(ask(url, token, "PATCH /server", R"({"port":0,"listening":true})").status, 200);
+        const auto refused = ask(services.publicUrl(), token, "PATCH /models", body("alpha", choices));
+        QCOMPARE(refused.status, 403);
+        QVERIFY(refused.body["message"].get<std::string>().find("desktop of this machine") != std::string::npos);
+        QVERIFY(held(services)["alpha"] == Json::object());
+        const auto changed = change(body("alpha", choices));
+        QCOMPARE(changed.status, 200);
+        QVERIFY(changed.body["name"] == "alpha" && changed.body["choices"] == choices);
+        for (const auto &[text, field] : {std::pair(Json{{"name", "alpha"}}.dump(), "choices"),
+                                          {Json{{"choices", Json::object()}}.dump(), "name"},
+                                          {body("alpha", Json::array()), "choices"},
+                                          {body("alpha", {{"prediction", "x"}}), "prediction"},
+                                          {body("alpha", {{"a", 1}}), "a"}}) {
+            const auto wrong = change(text);
+            QVERIFY2(wrong.status == 400 && wrong.body["field"] == field, text.c_str());
+        }
+        QCOMPARE(change(body("nobody", Json::object())).status, 404);
+        services.stop();
+    }
+    Services services(owned);
+    QVERIFY(services.start().has_value());
+    QTRY_VERIFY(held(services) == (Json{{"alpha", choices}, {"sub/beta", Json::object()}}));
+    const auto detected = ask(services.privateUrl(), services.privateToken(), "PATCH /models",
+                              body("alpha", {{"prediction", "automatic"}, {"zeroTerminalSnr", nullptr}}));
+    QVERIFY(detected.status == 200 && held(services)["alpha"] == Json::object());
+    services.stop();
 }
 
 void ServicesTest::remoteNeedsAWord()

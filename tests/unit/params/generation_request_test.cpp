@@ -233,7 +233,8 @@ void GenerationRequestTest::whatDoesNotGoTogether()
          {Case{{{"init_images", {"a.png", "b.png"}}, {"loopback_loops", 2}}, "init_images"},
           Case{{{"init_images", start}, {"loopback_loops", 2}, {"outpaint_up", 8}}, "loopback_loops"},
           Case{{{"init_images", start}, {"mask", "m.png"}, {"outpaint_left", 8}}, "mask"},
-          Case{{{"loopback_loops", 32}, {"width", 2048}, {"height", 2048}, {"n_iter", 10}}, "n_iter"}}) {
+          Case{{{"loopback_loops", 32}, {"width", 2048}, {"height", 2048}, {"n_iter", 10}}, "loopback_loops"},
+          Case{{{"batch_size", 16}, {"width", 2048}, {"height", 2048}, {"n_iter", 100}}, "n_iter"}}) {
         const Expected<ParsedParams> parsed = parseParams(c.fields, table());
         QVERIFY2(!parsed && parsed.error().subject == c.subject, c.subject);
     }

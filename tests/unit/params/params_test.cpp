@@ -220,6 +220,14 @@ void ParamsTest::optionsComeInOverrideSettings()
     QCOMPARE(made->values.get<std::int64_t>("steps"), std::int64_t(7));  // no option of A1111's
     const Expected<ParsedParams> bad = parse({{"randn_source", "dice"}});
     QVERIFY(!bad && bad.error().subject == "randn_source");
+    for (const Json &previews : {Json("Approx NN"), Json(3), Json::array()}) {
+        const Json overrides{{"show_progress_type", previews}, {"s_churn", 4}};
+        const Expected<ParsedParams> shown = parse(overrides);  // what changes no picture is a note
+        QVERIFY(shown && shown->values.get<double>("s_churn") == 4 && shown->notes.size() == 1);
+        QCOMPARE(shown->values.get<std::string>("show_progress_type"), std::string("Approx cheap"));
+        QVERIFY(shown->notes.front().find("Approx cheap") != std::string::npos);
+        QVERIFY(!parseParams({{"override_settings", overrides}}, table(), ParseMode::Strict));
+    }
 }
 
 void ParamsTest::samplerFields()

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <zlib.h>
 
 using namespace sg;
 
@@ -60,6 +61,16 @@ void putNumber(std::string &bytes, std::size_t at, std::uint32_t value, int coun
         bytes[at + static_cast<std::size_t>(i)] = static_cast<char>(value >> (8 * (count - 1 - i)));
 }
 
+/// A PNG chunk of type and data.
+std::string chunkOf(const std::string &body)
+{
+    std::string chunk = std::string(4, '\0') + body + std::string(4, '\0');
+    putNumber(chunk, 0, static_cast<std::uint32_t>(body.size() - 4), 4);
+    const auto sum = ::crc32(0, reinterpret_cast<const Bytef *>(body.data()), static_cast<uInt>(body.size()));
+    putNumber(chunk, chunk.size() - 4, static_cast<std::uint32_t>(sum), 4);
+    return chunk;
+}
+
 }  // namespace
 
 class PictureTest final : public QObject {
@@ -73,6 +84,7 @@ private Q_SLOTS:
     void textsOfOtherWriters();
     void damagedTextsAreLeftOut();
     void bombsOfTextAreLeftOut();
+    void manyBombsOfTextAreOneBudget();
     void filesOfOtherWriters_data();
     void filesOfOtherWriters();
     void lossyCodecsComeClose();
@@ -164,6 +176,34 @@ void PictureTest::bombsOfTextAreLeftOut()
     QCOMPARE(readPngTexts(png)->size(), std::size_t(1));
     std::vector<TextChunk> many(1000, {"k", "v"});
     QCOMPARE(readPngTexts(encodePng(pattern(), many))->size(), kMaxPngTexts);
+}
+
+void PictureTest::manyBombsOfTextAreOneBudget()
+{
+    const QByteArray packed = qCompress(QByteArray(static_cast<qsizetype>(kMaxPngText), 'x'), 9).mid(4);
+    const std::string bomb(packed.constData(), static_cast<std::size_t>(packed.size()));
+    for (const std::string &body : {std::string("zTXtk\0\0", 7) + bomb, std::string("iTXtk\0\1\0\0\0", 10) + bomb}) {
+        std::string png = encodePng(pattern());
+        const std::size_t end = png.size() - 12;  // before IEND
+        for (int i = 0; i < 256; ++i)
+            png.insert(end, chunkOf(body));
+        QVERIFY(png.size() < 2u << 20);
+        const Expected<std::vector<TextChunk>> texts = readPngTexts(png);
+        QCOMPARE(texts->size(), std::size_t(1));
+        QCOMPARE(texts->front().text.size(), kMaxPngText);
+        QVERIFY(decodePicture(png)->texts == *texts);
+    }
+    // One that is larger than the budget spends it; a long plain one costs nothing.
+    const QByteArray larger = qCompress(QByteArray(static_cast<qsizetype>(kMaxPngText) + 1, 'x'), 9).mid(4);
+    std::string png =
+        encodePng(pattern(), {{"long", std::string(2 * kMaxPngText, 'x')}, {"first", "y"}, {"last", "z"}});
+    png.insert(png.find("tEXtlast") - 4, chunkOf(std::string("zTXtk\0\0", 7) + larger.toStdString()));
+    QVERIFY(readPngTexts(png).value() == (std::vector<TextChunk>{{"first", "y"}}));
+    // What Latin-1 takes in UTF-8 counts.
+    png = encodePng(pattern());
+    for (int i = 0; i < 3; ++i)
+        png.insert(png.size() - 12, chunkOf(std::string("tEXtk\0", 6) + std::string(kMaxPngText / 4, '\xe9')));
+    QCOMPARE(readPngTexts(png)->size(), std::size_t(2));
 }
 
 void PictureTest::filesOfOtherWriters_data()
