@@ -186,8 +186,8 @@ gpu_bundle() {
     local to=build/gpu-bundle
     rm -rf $to
     mkdir -p $to/include $to/lib/pkgconfig $to/vocab
-    cp -r /usr/include/tl /usr/include/nlohmann /usr/include/utf8proc.h /usr/include/yaml.h /usr/include/libpng16/png*.h /usr/include/zlib.h \
-        /usr/include/*/zconf.h $to/include/
+    cp -r /usr/include/tl /usr/include/nlohmann /usr/include/utf8proc.h /usr/include/yaml.h /usr/include/libpng16/png*.h \
+        /usr/include/zlib.h /usr/include/zconf.h $to/include/
     cp /usr/lib/*/libutf8proc.a /usr/lib/*/libyaml.a /usr/lib/*/libz.a $to/lib/
     cp -L /usr/lib/*/libpng.a $to/lib/
     cp "$cache/vocab/bpe_simple_vocab_16e6.txt.gz" $to/vocab/
