@@ -2,6 +2,7 @@
 (instruct-pix2pix), over HTTP and the engine that computes; and what a file with a tensor too many says."""
 import base64
 import pathlib
+import subprocess
 import sys
 
 import numpy
@@ -115,13 +116,22 @@ def test_the_list_tells_them_apart():
     assert refused.status >= 400 and "depth to image" in refused.json()["message"], refused
 
 
+def choose(model, family):
+    """What only the owner may say: on the command line, while nothing serves."""
+    server.stop()
+    folders = [word for at, word in enumerate(server.command) if server.command[at - 1] == "--models"]
+    subprocess.run([server.command[0], "models", "--data-dir", str(server.data_dir), *(f"--models={folder}" for folder in folders), "--choose", model,
+                    "--family", family], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    server.start()
+
+
 def test_the_user_says_what_a_model_is():
     body = {**PROMPT, "stable_diffusion_model": "moved"}
     failed = server.post("/txt2img", body, timeout=300).json()
     assert failed["status"] == "failed" and "half of a Stable Diffusion XL checkpoint" in str(failed), failed
-    assert server.request("PATCH", "/models", {"name": "moved", "choices": {"family": "sd1"}}).status == 200
+    choose("moved", "sd1")
     assert (draw("moved") == draw("starter")).all()
-    assert server.request("PATCH", "/models", {"name": "moved", "choices": {"family": "sd2"}}).status == 200
+    choose("moved", "sd2")
     failed = server.post("/txt2img", body, timeout=300).json()
     assert failed["status"] == "failed" and "was chosen to be sd2, but has no text encoder" in str(failed), failed
 
