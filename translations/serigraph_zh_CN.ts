@@ -221,7 +221,7 @@
     </message>
     <message>
         <source>Approx cheap guesses the colours, TAESD needs its file in the model folders, Full decodes with the VAE.</source>
-        <translation>Approx cheap 粗略估计颜色，TAESD 需要模型文件夹中有其文件，Full 用 VAE 解码。</translation>
+        <translation>“粗略”估计颜色，TAESD 需要模型文件夹中有其文件，“完整”用 VAE 解码。</translation>
     </message>
     <message>
         <source>Eta of ancestral samplers</source>
@@ -541,7 +541,7 @@
     </message>
     <message>
         <source>What becomes of weights: Original keeps the mean, No norm does not, Ignore leaves them out, None reads brackets as text.</source>
-        <translation>如何处理权重：Original 保持均值，No norm 不保持，Ignore 忽略权重，None 把括号当作文字。</translation>
+        <translation>如何处理权重：“原始”保持均值，“不归一化”不保持，“忽略”忽略权重，“无”把括号当作文字。</translation>
     </message>
     <message>
         <source>Clip skip</source>
@@ -617,19 +617,19 @@
     </message>
     <message>
         <source>Original</source>
-        <translation>Original</translation>
+        <translation>原始</translation>
     </message>
     <message>
         <source>None</source>
-        <translation>None</translation>
+        <translation>无</translation>
     </message>
     <message>
         <source>Ignore</source>
-        <translation>Ignore</translation>
+        <translation>忽略</translation>
     </message>
     <message>
         <source>No norm</source>
-        <translation>No norm</translation>
+        <translation>不归一化</translation>
     </message>
     <message>
         <source>Start picture</source>
@@ -1123,6 +1123,38 @@
         <source>Use same scheduler</source>
         <translation>使用相同调度</translation>
     </message>
+    <message>
+        <source>Both</source>
+        <translation>两个方向</translation>
+    </message>
+    <message>
+        <source>Across</source>
+        <translation>横向</translation>
+    </message>
+    <message>
+        <source>Down</source>
+        <translation>纵向</translation>
+    </message>
+    <message>
+        <source>Auto</source>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>On</source>
+        <translation>开启</translation>
+    </message>
+    <message>
+        <source>Off</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Approx cheap</source>
+        <translation>粗略</translation>
+    </message>
+    <message>
+        <source>Full</source>
+        <translation>完整</translation>
+    </message>
 </context>
 <context>
     <name>sg::ui::GeneratePage</name>
@@ -1435,6 +1467,10 @@
 </context>
 <context>
     <name>sg::ui::ModelsModel</name>
+    <message>
+        <source>Read as you chose, not as the file says</source>
+        <translation>按您的选择读取，而非按文件内容</translation>
+    </message>
     <message>
         <source>Checkpoint</source>
         <translation>检查点</translation>

@@ -3,6 +3,7 @@
 #include "ui/client/task_watcher.h"
 #include "ui/generate/generation_queue.h"
 #include "ui/generate/progress_panel.h"
+#include "ui/models/model_store.h"
 
 #include <QLabel>
 #include <QSignalSpy>
@@ -83,7 +84,28 @@ private Q_SLOTS:
     void aTaskThatIsGoneEnds();
     void aServerThatIsAwayIsWaitedFor();
     void loadingIsShown();
+    void aChoiceCountsBeforeItIsAnswered();
 };
+
+void ClientTest::aChoiceCountsBeforeItIsAnswered()
+{
+    Listener listener([](const QByteArray &target) {
+        return target == "/models"
+                   ? reply(200, R"([{"type":"stableDiffusion","name":"a","status":"unloaded","choices":{"ema":true}}])")
+                   : notFound(target);
+    });
+    ApiClient client(listener.url({}), {});
+    ModelStore store(client);
+    QSignalSpy changed(&store, &ModelStore::modelsChanged);
+    store.refresh();
+    QTRY_COMPARE(changed.count(), 1);
+    const Json choices{{"ema", true}, {"prediction", "v"}};
+    store.choose(u"a"_s, choices);
+    QCOMPARE(changed.count(), 2);
+    QVERIFY(store.models().front().choices == choices);
+    QTRY_COMPARE(changed.count(), 3);  // this server goes on saying otherwise
+    QVERIFY(store.models().front().choices == Json({{"ema", true}}));
+}
 
 void ClientTest::theAddressesPrefixIsKept_data()
 {

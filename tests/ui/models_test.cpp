@@ -43,6 +43,7 @@ private Q_SLOTS:
     void filterAndSort();
     void statusSaysWhy();
     void choicesAreMadeInTheMenu();
+    void choicesAreMarked();
     void variantsAreShown();
 };
 
@@ -85,11 +86,29 @@ void ModelsTest::choicesAreMadeInTheMenu()
     QVERIFY(entries(3).at(1)->isChecked());  // EMA
     entries(2).at(2)->trigger();
     QVERIFY(last == sg::Json({{"prediction", "v"}, {"ema", true}, {"zeroTerminalSnr", false}}));
-    entries(1).at(0)->trigger();
-    QVERIFY(last == sg::Json({{"ema", true}}));
+    entries(1).at(0)->trigger();  // adds to what was chosen just now
+    QVERIFY(last == sg::Json({{"ema", true}, {"zeroTerminalSnr", false}}));
     QCOMPARE(name, model.name);
-    menu.show(someModels(1).front());
+    for (int i = 0; i < 3; ++i)
+        menu.show(someModels(1).front());
     QVERIFY(entries(1).at(0)->isChecked());
+    QCOMPARE(menu.findChildren<QMenu *>().size(), qsizetype{4});
+}
+
+void ModelsTest::choicesAreMarked()
+{
+    ModelsModel model;
+    std::vector<ModelInfo> models = someModels(2);
+    models[0].family = models[1].family = u"sd1"_s;
+    models[1].choices = {{"prediction", "v"}};
+    model.merge(models);
+    const auto shown = [&](int row, int role) { return model.index(row, ModelsModel::Family).data(role).toString(); };
+    QCOMPARE(shown(0, Qt::DisplayRole), u"sd1"_s);
+    QCOMPARE(shown(1, Qt::DisplayRole), u"sd1*"_s);
+    QVERIFY(shown(0, Qt::ToolTipRole) != shown(1, Qt::ToolTipRole));
+    models[1].choices = sg::Json::object();
+    model.merge(models);
+    QCOMPARE(shown(1, Qt::DisplayRole), u"sd1"_s);
 }
 
 void ModelsTest::twoThousandRows()

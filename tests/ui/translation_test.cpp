@@ -1,3 +1,4 @@
+#include "core/params/coding_rows.h"
 #include "core/params/param_table.h"
 #include "ui/generate/param_texts.h"
 #include "ui/shell/language.h"
@@ -5,8 +6,11 @@
 #include <QCoreApplication>
 #include <QFile>
 #include <QLocale>
+#include <QRegularExpression>
 #include <QTest>
 #include <QXmlStreamReader>
+
+#include <set>
 
 using namespace Qt::Literals::StringLiterals;
 using namespace sg;
@@ -17,6 +21,7 @@ private Q_SLOTS:
     void noStringIsUnfinished_data();
     void noStringIsUnfinished();
     void everyRowOfTheTableIsTranslated();
+    void everyTextOfTheTableIsListed();
     void placesStay();
 };
 
@@ -51,7 +56,37 @@ QList<Message> messagesOf(const QString &file)
     return messages;
 }
 
+/// Samplers, schedules and what belongs to one sampler keep their names.
+bool isWords(const ParamSpec &spec)
+{
+    return !spec.key.ends_with("sampler_name") && !spec.key.ends_with("scheduler") && !spec.key.starts_with("uni_pc_");
+}
+
+/// Devices, programs and files of upscalers.
+bool isName(const std::string &choice)
+{
+    const std::set<std::string> names{"CPU", "NV", "GPU", kPreviewTiny, "Lanczos"};
+    return names.contains(choice);
+}
+
 }  // namespace
+
+/// What lupdate does not find it takes out of the translations.
+void TranslationTest::everyTextOfTheTableIsListed()
+{
+    QFile source(QStringLiteral(SG_SOURCE_DIR "/ui/generate/param_texts.cpp"));
+    QVERIFY(source.open(QIODevice::ReadOnly));
+    QString listed = QString::fromUtf8(source.readAll());
+    listed.replace(QRegularExpression(u"\"\\s*\\n\\s*\""_s), QString());  // texts on several lines
+    listed.replace(QRegularExpression(u",\\s+\""_s), u", \""_s);
+    for (const ParamSpec &spec : ParamTable::standard().specs()) {
+        std::vector<std::string> texts{spec.label, spec.help};
+        if (isWords(spec)) texts.insert(texts.end(), spec.choices.begin(), spec.choices.end());
+        for (const std::string &text : texts)
+            QVERIFY2(isName(text) || listed.contains(u"(\"Parameters\", \"%1\")"_s.arg(QString::fromStdString(text))),
+                     (spec.key + ": " + text).c_str());
+    }
+}
 
 void TranslationTest::noStringIsUnfinished_data()
 {
@@ -88,6 +123,9 @@ void TranslationTest::everyRowOfTheTableIsTranslated()
     for (const ParamSpec &spec : ParamTable::standard().specs()) {
         QVERIFY2(spec.key == "eta" || ui::labelOf(spec) != QString::fromStdString(spec.label), spec.key.c_str());
         QVERIFY2(ui::helpOf(spec) != QString::fromStdString(spec.help), spec.key.c_str());
+        if (!isWords(spec)) continue;
+        for (const std::string &choice : spec.choices)
+            QVERIFY2(isName(choice) || ui::choiceText(choice) != QString::fromStdString(choice), choice.c_str());
     }
     QCOMPARE(QCoreApplication::translate("sg::ui::MainWindow", "Generate"), u"生成"_s);
     QCOMPARE(QCoreApplication::translate("sg::ui::ModelsPage", "%n folder(s)", nullptr, 3), u"3 个文件夹"_s);

@@ -23,6 +23,8 @@
 #include <QSpinBox>
 #include <QTest>
 
+#include <map>
+
 using namespace Qt::Literals::StringLiterals;
 using namespace sg;
 using namespace sg::ui;
@@ -281,6 +283,27 @@ void WindowTest::aDroppedPictureBringsItsParameters()
     page().parameters().set("prompt", std::string("something else"));
     page().parameters().set("seed", std::int64_t{-1});
     page().parameters().set("steps", std::int64_t{20});
+    // What the picture was not made with.
+    const std::map<std::string, ParamValue> modes{{"loopback_loops", std::int64_t{3}},
+                                                  {"enable_hr", true},
+                                                  {"hr_resize_x", std::int64_t{512}},
+                                                  {"hr_upscaler", std::string("Lanczos")},
+                                                  {"subseed_strength", 0.5},
+                                                  {"clip_skip", std::int64_t{2}},
+                                                  {"negative_prompt", std::string("x")},
+                                                  {"styles", std::string("sea")},
+                                                  {"tiling", true},
+                                                  {"inpaint_full_res", true},
+                                                  {"mask_blur", std::int64_t{9}},
+                                                  {"outpaint_left", std::int64_t{64}},
+                                                  {"soft_inpainting", true},
+                                                  {"alternative_noise", true}};
+    std::map<std::string, ParamValue> before;
+    for (const auto &[key, value] : modes) {
+        before[key] = *page().parameters().values().find(key);
+        QVERIFY2(before[key] != value && page().parameters().set(key, value), key.c_str());
+    }
+    page().parameters().set("n_iter", std::int64_t{2});
     QMimeData data;
     data.setUrls({QUrl::fromLocalFile(path)});
     QDragEnterEvent enter({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
@@ -291,6 +314,11 @@ void WindowTest::aDroppedPictureBringsItsParameters()
     QTRY_COMPARE_WITH_TIMEOUT(page().parameters().get<std::string>("prompt"), "a yellow triangle", kPatience);
     QCOMPARE(page().parameters().get<std::int64_t>("seed"), std::int64_t{4711});
     QCOMPARE(page().parameters().get<std::int64_t>("steps"), std::int64_t{7});
+    for (const auto &[key, value] : before)
+        QVERIFY2(*page().parameters().values().find(key) == value, key.c_str());
+    QCOMPARE(page().parameters().get<std::int64_t>("n_iter"), std::int64_t{2});
+    QCOMPARE(page().parameters().get<std::string>("stable_diffusion_model"), "starter");
+    page().parameters().set("n_iter", std::int64_t{1});
     page().parameters().set("seed", std::int64_t{-1});
     page().parameters().set("steps", std::int64_t{20});
 }

@@ -24,6 +24,9 @@
 #include <QUrl>
 #include <QVBoxLayout>
 
+#include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 namespace sg::ui {
@@ -42,6 +45,23 @@ QString infotextIn(const QString &path)
     if (!file.open(QIODevice::ReadOnly) || file.size() > kMostFileBytes) return {};
     const QByteArray bytes = file.readAll();
     return QString::fromStdString(sg::infotextIn({bytes.constData(), static_cast<std::size_t>(bytes.size())}));
+}
+
+/// What a picture was made with whose infotext does not have the row's key: nothing for the rows that infotext does not
+/// know by a key of their own, and for model and seed.
+std::optional<ParamValue> valueWithoutKey(const ParamSpec &spec)
+{
+    constexpr std::array kWithoutOwn{"enable_hr",          "hr_resize_x",        "hr_resize_y", "loopback_loops",
+                                     "seed_resize_from_w", "seed_resize_from_h", "styles"};
+    const bool known =
+        !spec.infotextKey.empty() || std::find(kWithoutOwn.begin(), kWithoutOwn.end(), spec.key) != kWithoutOwn.end();
+    if (!known || spec.isPicture() || spec.key == "stable_diffusion_model" || spec.key == "seed") return std::nullopt;
+    if (spec.infotextAlways) return spec.formValue;  // it would be there if it had meant something
+    const auto unwritten = std::find(spec.infotextValues.begin(), spec.infotextValues.end(), std::string());
+    if (unwritten == spec.infotextValues.end()) return spec.defaultValue;
+    const std::int64_t index = unwritten - spec.infotextValues.begin();
+    if (spec.type == ParamType::Flag) return ParamValue(index == 1);
+    return ParamValue(index + static_cast<std::int64_t>(spec.minimum));
 }
 
 }  // namespace
@@ -215,6 +235,10 @@ void GeneratePage::takeInfotext(const QString &infotext, const QString &file)
     const Expected<ParsedInfotext> parsed = parseInfotext(infotext.toStdString(), m_parameters->table());
     if (!parsed || parsed->params.empty() || infotext.isEmpty())
         return m_messages->showError(tr("%1 has no parameters in it.").arg(file));
+    if (!parsed->pairs.empty())
+        for (const ParamSpec &spec : m_parameters->table().specs())
+            if (std::optional<ParamValue> value = valueWithoutKey(spec); value && !parsed->params.contains(spec.key))
+                m_parameters->set(spec.key, std::move(*value), ParamModel::By::Program);
     for (const ParamSpec &spec : m_parameters->table().specs()) {
         const auto it = parsed->params.find(spec.key);
         if (it == parsed->params.end()) continue;

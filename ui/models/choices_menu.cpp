@@ -11,6 +11,7 @@ ChoicesMenu::ChoicesMenu(QWidget *parent) : QMenu(parent) {}
 void ChoicesMenu::show(const ModelInfo &model)
 {
     clear();
+    qDeleteAll(findChildren<QMenu *>(Qt::FindDirectChildrenOnly));  // clear() leaves the submenus
     m_model = model.name;
     m_choices = model.choices;
     const Entry automatic{tr("As the file says"), nullptr};
@@ -38,12 +39,11 @@ void ChoicesMenu::addGroup(const QString &title, const char *key, const std::vec
         action->setChecked(entry.value == now);
         group->addAction(action);
         connect(action, &QAction::triggered, this, [this, key, value = entry.value] {
-            Json choices = m_choices;
             if (value.is_null())
-                choices.erase(key);
+                m_choices.erase(key);
             else
-                choices[key] = value;
-            Q_EMIT chosen(m_model, choices);
+                m_choices[key] = value;
+            Q_EMIT chosen(m_model, m_choices);
         });
     }
 }

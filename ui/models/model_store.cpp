@@ -2,6 +2,7 @@
 
 #include "ui/client/api_client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -87,6 +88,14 @@ void ModelStore::removeFolder(const QString &path)
 
 void ModelStore::choose(const QString &name, const Json &choices)
 {
+    // At once, so that a second choice adds to the first before the server has answered; if it refuses, refresh() takes
+    // it back.
+    const auto known = std::find_if(m_models.begin(), m_models.end(),
+                                    [&](const ModelInfo &model) { return model.isCheckpoint() && model.name == name; });
+    if (known != m_models.end()) {
+        known->choices = choices;
+        Q_EMIT modelsChanged(m_models);
+    }
     m_client.chooseForModel(name, choices, this, [this](const Expected<Json> &reply) {
         if (!reply) Q_EMIT failed(reply.error());
         refresh();

@@ -184,11 +184,14 @@ QVariant ModelsModel::data(const QModelIndex &index, int role) const
     if (!index.isValid() || index.row() >= rowCount()) return {};
     const Row &row = m_rows[static_cast<std::size_t>(index.row())];
     switch (role) {
-    case Qt::DisplayRole:
-        return row.texts[static_cast<std::size_t>(index.column())];
+    case Qt::DisplayRole: {
+        const QString &text = row.texts[static_cast<std::size_t>(index.column())];
+        return index.column() == Family && !row.info.choices.empty() ? text + u'*' : text;
+    }
     case Qt::ToolTipRole: {
         if (index.column() == Hash) return row.info.hash.isEmpty() ? tr("Not hashed yet") : row.info.hash;
         if (index.column() == Status && !row.info.reason.isEmpty()) return row.info.reason;
+        if (index.column() == Family && !row.info.choices.empty()) return tr("Read as you chose, not as the file says");
         const QString described = row.info.title.isEmpty() ? row.info.name : row.info.title;
         return row.info.description.isEmpty() ? described : described + u"\n"_s + row.info.description;
     }
