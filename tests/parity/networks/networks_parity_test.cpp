@@ -294,8 +294,8 @@ SG_CASE(memoryNeedOfCoding)
 
 SG_CASE(memoryNeedOfUpscalers)
 {
-    for (const UpscalerCase &one : kUpscalers) {
-        const auto file = sg::readUpscaler(*sg::readModelFile(kData + "/upscaler_" + one.file));
+    for (const char *name : {"old4.safetensors", "new2.pth", "compact2.pth"}) {
+        const auto file = sg::readUpscaler(*sg::readModelFile(kData + "/upscaler_" + name));
         sg::UpscalerConfig config = file->config;
         config.features = 64;  // as published ones have, so that channels and not rounding decide
         if (config.growth > 0) config.growth = 32;
@@ -314,7 +314,7 @@ SG_CASE(memoryNeedOfUpscalers)
         network->forward(x);
         const double took = countedBytes([&] { network->forward(x); }),
                      said = static_cast<double>(sg::upscalerBytes(config, 96, 128));
-        std::printf("     %s: %.1f MB, said %.1f\n", one.file, took / 1e6, said / 1e6);
+        std::printf("     %s: %.1f MB, said %.1f\n", name, took / 1e6, said / 1e6);
         CHECK(took <= said + static_cast<double>(sg::kCodingOverhead) && said <= 1.5 * took);
     }
 }
