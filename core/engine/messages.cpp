@@ -228,8 +228,10 @@ Expected<void> parseCompanions(const Json &json, ModelRef &model)
     model.taesd = std::move(*taesd);
     model.loras = std::move(*loras);
     model.embeddings = std::move(*embeddings);
-    for (const auto &[key, place] :
-         {std::pair("vae", &model.vae), {"refiner", &model.refiner}, {"hires", &model.hires}}) {
+    for (const auto &[key, place] : {std::pair("vae", &model.vae),
+                                     {"refiner", &model.refiner},
+                                     {"hires", &model.hires},
+                                     {"upscaler", &model.upscaler}}) {
         const auto it = json.find(key);
         if (it == json.end() || it->is_null()) continue;
         Expected<NamedFile> file = parseFile(*it, std::string("model.") + key);

@@ -27,7 +27,8 @@ Json toJson(const ModelRecord &record)
             {"alias", record.alias},
             {"contentHash", record.contentHash},
             {"vectors", record.vectors},
-            {"vectorWidth", record.vectorWidth}};
+            {"vectorWidth", record.vectorWidth},
+            {"scale", record.scale}};
 }
 
 ModelRecord fromJson(const Json &json)
@@ -50,6 +51,7 @@ ModelRecord fromJson(const Json &json)
     record.description = textOf("description");
     record.vectors = numberOf("vectors");
     record.vectorWidth = numberOf("vectorWidth");
+    record.scale = numberOf("scale");
     record.alias = textOf("alias");
     record.contentHash = textOf("contentHash");
     record.nativeWidth = numberOf("width");

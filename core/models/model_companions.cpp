@@ -87,6 +87,8 @@ Json modelCompanions(const std::vector<ModelRecord> &models, const ModelRecord &
             if (usable(record, "taesd")) found.push_back(fileJson(record.name, record));
         if (!found.empty()) json["taesd"] = std::move(found);
     }
+    if (const auto upscaler = findModel(models, query.upscaler, "upscaler"); upscaler && usable(*upscaler, "upscaler"))
+        json["upscaler"] = fileJson(upscaler->name, *upscaler);
     if (query.vae == "None") return json;
     if (const auto vae = query.namesVae() ? vaeNamed(models, query.vae) : vaeBeside(models, checkpoint))
         json["vae"] = fileJson(std::filesystem::path(vae->path).filename().string(), *vae);

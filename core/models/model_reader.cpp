@@ -4,6 +4,7 @@
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
+#include "core/modelfile/upscaler_file.h"
 
 #include <charconv>
 #include <utility>
@@ -118,6 +119,11 @@ ModelRecord readModelRecord(const std::string &path)
     record.reason = description.reason;
     record.title = index->meta("modelspec.title");
     record.description = index->meta("modelspec.description");
+    if (description.kind == ModelKind::Upscaler) {
+        const Expected<UpscalerFile> upscaler = readUpscaler(*index);
+        if (!upscaler) return unusable(std::move(record), upscaler.error().message);
+        record.scale = static_cast<int>(upscaler->config.scale);
+    }
     if (description.kind == ModelKind::Embedding) readVectors(*index, record);
     if (description.kind == ModelKind::Lora) {
         record.alias = index->meta("ss_output_name").substr(0, kMostAlias);

@@ -7,7 +7,7 @@
 namespace sg {
 
 /// Raised when the reader learns to tell more: what the database remembers of older readers is read again.
-inline constexpr int kModelReaderVersion = 4;
+inline constexpr int kModelReaderVersion = 5;
 
 /// The type of what turns out to be no model at all, an ordinary picture: remembered, and never listed.
 inline constexpr const char *kNoModel = "picture";

@@ -27,6 +27,7 @@ struct ModelRecord {
     std::string description;  ///< modelspec.description, or empty
     int vectors = 0;          ///< of an embedding; 0: not known
     int vectorWidth = 0;      ///< of an embedding's first part
+    int scale = 0;            ///< of an upscaler; 0: not known
     std::string alias;        ///< what training called a LoRA (ss_output_name), or empty
     std::string contentHash;  ///< a LoRA's hash of its tensors as its training stored it (sshs_model_hash), or empty
 

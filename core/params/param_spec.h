@@ -50,6 +50,7 @@ struct ParamSpec {
     std::vector<std::string> onlyWith = {};  ///< means something only when one of these rows asks for something
     bool textToImage = true;                 ///< a field of txt2img
     bool imageToImage = true;                ///< a field of img2img
+    std::string modelType = {};  ///< of a Choice: files of this type of GET /models are choices too, by their names
 
     bool isPicture() const { return type == ParamType::Picture || type == ParamType::Pictures; }
     bool operator==(const ParamSpec &) const = default;

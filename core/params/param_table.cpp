@@ -43,7 +43,7 @@ Expected<void> checkText(const ParamSpec &spec, const std::string &value)
 {
     if (spec.maximum > 0 && value.size() > static_cast<std::size_t>(spec.maximum))
         return refuse(spec, "at most " + shortNumber(spec.maximum) + " bytes");
-    if (spec.type != ParamType::Choice || spec.choices.empty()) return {};
+    if (spec.type != ParamType::Choice || spec.choices.empty() || !spec.modelType.empty()) return {};
     if (std::find(spec.choices.begin(), spec.choices.end(), value) != spec.choices.end()) return {};
     return refuse(spec, "one of the known names, not \"" + value.substr(0, 80) + "\"");
 }

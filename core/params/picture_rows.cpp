@@ -318,6 +318,7 @@ std::vector<ParamSpec> hiresFixRows()
                            "Latent (nearest)", "Latent (nearest-exact)", "None", "Lanczos", "Nearest"}),
                    "Hires upscaler", {}, true),
     };
+    rows.back().modelType = "upscaler";
     for (ParamSpec &spec : rows) {
         spec.group = ParamGroup::HiresFix;
         spec.imageToImage = false;

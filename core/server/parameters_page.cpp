@@ -72,6 +72,7 @@ Json rowJson(const ParamSpec &spec)
     row["multipleOf"] = spec.multipleOf;
     row["unit"] = spec.unit;
     row["choices"] = spec.choices;
+    row["modelType"] = spec.modelType;
     row["infotextKey"] = spec.infotextKey;
     row["infotextValues"] = spec.infotextValues;
     row["infotextAlways"] = spec.infotextAlways;
@@ -97,6 +98,7 @@ std::string rangeText(const ParamSpec &spec)
     std::string text;
     for (const std::string &choice : spec.choices)
         text += (text.empty() ? "" : ", ") + choice;
+    if (!spec.modelType.empty()) text += ", or the name of a model of type `" + spec.modelType + "`";
     return text;
 }
 
@@ -191,7 +193,7 @@ Json paramSchema(const ParamSpec &spec)
         schema["minimum"] = bound(spec, spec.minimum);
         schema["maximum"] = bound(spec, spec.maximum);
         if (spec.multipleOf > 1) schema["multipleOf"] = spec.multipleOf;
-    } else if (!spec.choices.empty()) {
+    } else if (!spec.choices.empty() && spec.modelType.empty()) {
         schema["enum"] = spec.choices;
     } else if (spec.type == ParamType::Text || spec.type == ParamType::Choice) {
         schema["maxLength"] = static_cast<std::int64_t>(spec.maximum);

@@ -11,6 +11,8 @@
 
 #include <QCryptographicHash>
 
+#include <algorithm>
+
 namespace sg::server {
 namespace {
 
@@ -138,6 +140,28 @@ Expected<void> resolveOtherModels(ParamValues &values, const ModelLibrary &libra
     return {};
 }
 
+/// Rows whose choices are files as well: their names as the library has them.
+Expected<void> resolveFiles(ParamValues &values, const ParamTable &rows, const ModelLibrary &library)
+{
+    for (const ParamSpec &spec : rows.specs()) {
+        const ParamValue *held = spec.modelType.empty() ? nullptr : values.find(spec.key);
+        if (!held) continue;
+        const std::string &name = std::get<std::string>(*held);
+        if (std::find(spec.choices.begin(), spec.choices.end(), name) != spec.choices.end()) continue;
+        const bool wanted = spec.onlyWith.empty() || values.get<bool>(spec.onlyWith.front());
+        const std::optional<ModelRecord> file = library.find(name, spec.modelType);
+        if (wanted && !file)
+            return fail(ErrorCode::InvalidArgument,
+                        spec.key + " must be one of the known names or of a file, not \"" + name.substr(0, 80) + "\"",
+                        spec.key);
+        if (wanted && file->status == "unusable")
+            return fail(ErrorCode::UnusableFile, file->name + " cannot be used: " + file->reason, spec.key);
+        // Saved bodies carry old names along; where they mean nothing, they may be gone.
+        values.set(spec.key, file ? ParamValue(file->name) : spec.defaultValue);
+    }
+    return {};
+}
+
 }  // namespace
 
 Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const ParamTable &table,
@@ -173,6 +197,7 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     if (model->status == "unusable")
         return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, "stable_diffusion_model");
     if (Expected<void> others = resolveOtherModels(parsed->values, library); !others) return Unexpected{others.error()};
+    if (Expected<void> files = resolveFiles(parsed->values, rows, library); !files) return Unexpected{files.error()};
     Expected<Json> stored = storedBody(std::move(body), rows);
     if (!stored) return Unexpected{stored.error()};
     task.model = model->name;

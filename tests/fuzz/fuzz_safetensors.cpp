@@ -2,6 +2,7 @@
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/safetensors.h"
+#include "core/modelfile/upscaler_file.h"
 #include "tests/fuzz/require.h"
 
 #include <algorithm>
@@ -33,6 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
         for (const auto &[name, tensor] : named.tensors())
             SG_REQUIRE(!tensor.parts.empty() || tensor.offset + tensor.span() <= fileSize);
         SG_REQUIRE(!sg::describeModel(*index).reason.empty() && !sg::describeModel(named).reason.empty());
+        const auto upscaler = sg::readUpscaler(*index);
+        if (upscaler) SG_REQUIRE(upscaler->config.scale >= 1 && upscaler->config.scale <= 8);
+        if (!upscaler) SG_REQUIRE(upscaler.error().code == sg::ErrorCode::UnusableFile);
     }
     sg::modelFormat(fuzzText(data, std::min<std::size_t>(size, 16)));
     return 0;

@@ -88,6 +88,7 @@ Expected<ParamSpec> decodeSpec(const Json &json)
     spec.infotextAlways = json.value("infotextAlways", Json(false)) == true;
     for (const QString &choice : texts(json, "choices"))
         spec.choices.push_back(choice.toStdString());
+    spec.modelType = text(json, "modelType").toStdString();
     for (const QString &value : texts(json, "infotextValues"))
         spec.infotextValues.push_back(value.toStdString());
     for (const QString &key : texts(json, "onlyWith"))

@@ -163,6 +163,7 @@ void GeneratePage::setModels(const std::vector<ModelInfo> &models)
     m_modelsKnown = true;
     m_models = models;
     if (ModelChooser *chooser = m_form->modelChooser()) chooser->setModels(models);
+    m_form->setModels(models);
     refreshObstacle();
 }
 

@@ -9,8 +9,10 @@
 #include "ui/widgets/icons.h"
 
 #include <QCheckBox>
+#include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QSignalBlocker>
 #include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -82,6 +84,23 @@ ParamForm::ParamForm(ParamModel &model, QWidget *parent) : QWidget(parent), m_mo
 ModelChooser *ParamForm::modelChooser() const
 {
     return findChild<ModelChooser *>();
+}
+
+void ParamForm::setModels(const std::vector<ModelInfo> &models)
+{
+    for (const ParamSpec &spec : m_model.table().specs()) {
+        auto *box =
+            spec.modelType.empty() ? nullptr : qobject_cast<QComboBox *>(editor(QString::fromStdString(spec.key)));
+        if (!box) continue;
+        const QSignalBlocker quiet(box);
+        while (box->count() > static_cast<int>(spec.choices.size()))
+            box->removeItem(box->count() - 1);
+        for (const ModelInfo &model : models)
+            if (model.type.toStdString() == spec.modelType && model.status != u"unusable"_s &&
+                model.status != u"deleted"_s)
+                box->addItem(model.name, model.name);
+        box->setCurrentIndex(box->findData(QString::fromStdString(m_model.get<std::string>(spec.key))));
+    }
 }
 
 void ParamForm::build()

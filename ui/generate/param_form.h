@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ui/client/api_types.h"
 #include "ui/generate/param_model.h"
 
 #include <QHash>
@@ -26,6 +27,8 @@ public:
 
     QWidget *editor(const QString &key) const { return m_editors.value(key); }
     ModelChooser *modelChooser() const;
+    /// All models as GET /models lists them: choices that are files become those.
+    void setModels(const std::vector<ModelInfo> &models);
 
     /// Marks the field that an error is about (and unfolds and focuses it); an unknown key marks none. Empty takes the
     /// mark away.

@@ -13,6 +13,10 @@
 #include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace sg {
 namespace {
 
@@ -133,7 +137,10 @@ torch::Tensor emptyConcat(Checkpoint &checkpoint, std::int64_t width, std::int64
 
 bool isLatentUpscaler(const std::string &name)
 {
-    return name.starts_with("Latent");
+    constexpr std::array<std::string_view, 6> kModes{"Latent",           "Latent (antialiased)",
+                                                     "Latent (bicubic)", "Latent (bicubic antialiased)",
+                                                     "Latent (nearest)", "Latent (nearest-exact)"};
+    return std::find(kModes.begin(), kModes.end(), name) != kModes.end();
 }
 
 torch::Tensor resizeLatent(const torch::Tensor &latent, const std::string &mode, std::int64_t width,

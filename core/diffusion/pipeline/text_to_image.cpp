@@ -434,6 +434,8 @@ torch::Tensor Task::enlarged(const torch::Tensor &latents)
     if (isLatentUpscaler(hires.upscaler)) {
         large = resizeLatent(latents, hires.upscaler, hires.size.upWidth / factor, hires.size.upHeight / factor);
     } else {
+        if (!m_tools.enlarge)
+            throw Failure{{ErrorCode::InvalidArgument, "unknown upscaler \"" + hires.upscaler + "\"", "hr_upscaler"}};
         std::vector<torch::Tensor> all;
         for (std::int64_t i = 0; i < latents.size(0); ++i) {
             requireNotStopped(m_context.stop);

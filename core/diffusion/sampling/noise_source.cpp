@@ -7,6 +7,8 @@
 #include <ATen/Context.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 #include <cmath>
@@ -86,7 +88,10 @@ NoiseGenerator &NoiseGenerator::operator=(const NoiseGenerator &other)
 
 torch::Tensor NoiseGenerator::draw(const std::vector<std::int64_t> &shape)
 {
-    if (m_source == RandomSource::Nv) return philoxNormal(m_seed, m_calls++, shape);
+    if (m_source == RandomSource::Nv) {
+        const auto count = static_cast<std::size_t>(c10::multiply_integers(shape));
+        return at::tensor(philoxNormal(m_seed, m_calls++, count)).view(shape);
+    }
     const at::TensorOptions where =
         at::TensorOptions(at::kFloat).device(m_source == RandomSource::Gpu ? m_device : torch::Device(torch::kCPU));
     return at::randn(shape, m_generator, where).cpu();

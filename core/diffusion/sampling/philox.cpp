@@ -1,7 +1,5 @@
 #include "core/diffusion/sampling/philox.h"
 
-#include <ATen/ops/empty.h>
-
 #include <array>
 #include <cmath>
 
@@ -26,18 +24,17 @@ Block philox(Block counter, std::uint32_t low, std::uint32_t high)
 
 }  // namespace
 
-torch::Tensor philoxNormal(std::uint64_t seed, std::uint32_t call, const std::vector<std::int64_t> &shape)
+std::vector<float> philoxNormal(std::uint64_t seed, std::uint32_t call, std::size_t count)
 {
     constexpr double kUnit = 0x1p-32;
     constexpr double kAngle = 0x1.921fb6p-30;  // two pi over 2^32, in single precision
-    torch::Tensor made = at::empty(shape, at::kFloat);
-    auto *out = made.mutable_data_ptr<float>();
-    for (std::int64_t i = 0; i < made.numel(); ++i) {
+    std::vector<float> made(count);
+    for (std::size_t i = 0; i < count; ++i) {
         const Block bits = philox({call, 0, static_cast<std::uint32_t>(i), 0}, static_cast<std::uint32_t>(seed),
                                   static_cast<std::uint32_t>(seed >> 32));
         const double radius = bits[0] * kUnit + kUnit / 2;
         const double angle = bits[1] * kAngle + kAngle / 2;
-        out[i] = static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::sin(angle));
+        made[i] = static_cast<float>(std::sqrt(-2 * std::log(radius)) * std::sin(angle));
     }
     return made;
 }

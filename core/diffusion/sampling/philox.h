@@ -1,7 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
-
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -10,6 +9,6 @@ namespace sg::sampling {
 /// Normally distributed numbers as an NVIDIA GPU's torch draws them, computed on the CPU: A1111's source "NV".
 /// `call` counts the draws of a generator, whatever their size.
 /// Source  Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox4x32-10), Box and Muller 1958.
-torch::Tensor philoxNormal(std::uint64_t seed, std::uint32_t call, const std::vector<std::int64_t> &shape);
+std::vector<float> philoxNormal(std::uint64_t seed, std::uint32_t call, std::size_t count);
 
 }  // namespace sg::sampling

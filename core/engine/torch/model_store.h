@@ -48,6 +48,7 @@ public:
     {
     }
 
+    const torch::Device &device() const { return m_device; }
     /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
     /// it was unloaded, and nothing of it is evicted. Errors  throws Failure as loadCheckpoint, and what torch throws.
     std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
@@ -71,7 +72,6 @@ public:
     /// Of models and runs together; 0: what the device has, but for a reserve. Thread  any.
     void setBudget(std::uint64_t bytes) { m_budget = bytes; }
     std::uint64_t budget() const { return m_budget; }
-    const torch::Device &device() const { return m_device; }
 
     /// Gives what freed tensors left behind back to the system.
     void giveBackMemory();

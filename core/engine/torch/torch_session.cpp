@@ -3,12 +3,15 @@
 #include "core/base/log.h"
 #include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
 #include "core/diffusion/vae/vae_config.h"
+#include "core/engine/messages.h"
 #include "core/engine/torch/companions.h"
 #include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
+#include "core/imaging/upscale_tiles.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/sidecar.h"
 #include "core/params/coding_rows.h"
@@ -21,6 +24,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -127,6 +131,7 @@ std::vector<std::string> drawnWith(const ModelRef &model)
             all.push_back(file.path);
     for (const auto *one : {&model.refiner, &model.hires})
         if (*one) addCheckpoint((*one)->path);
+    if (model.upscaler) all.push_back(model.upscaler->path);
     return all;
 }
 
@@ -139,6 +144,29 @@ std::vector<FileIdentity> identitiesOf(const ModelRef &model)
     for (const std::string &path : paths)
         all.push_back(fileIdentity(path).value_or(FileIdentity{}));
     return all;
+}
+
+/// Hires fix's upscaler, where a file is one. Its header is read here, before anything is drawn.
+/// Errors  throws Failure InvalidArgument for a name that nothing has, and what Upscaler throws.
+std::shared_ptr<Upscaler> upscalerOf(const ModelRef &model, const GenerationRequest &request,
+                                     const torch::Device &device)
+{
+    const std::vector<std::string> &own = engineTable().find("hr_upscaler")->choices;
+    const std::string &name = request.hires.upscaler;
+    if (!request.hires.enabled || std::find(own.begin(), own.end(), name) != own.end()) return {};
+    if (!model.upscaler)
+        throw Failure{{ErrorCode::InvalidArgument, "there is no upscaler named \"" + name + "\"", "hr_upscaler"}};
+    return std::make_shared<Upscaler>(model.upscaler->path, device);
+}
+
+std::function<Image(const Image &, int, int)> enlargerOf(const std::shared_ptr<Upscaler> &upscaler,
+                                                         const GenerationRequest &request, const std::stop_token &stop)
+{
+    if (!upscaler) return pictureEnlarger(request);
+    return [upscaler, stop](const Image &picture, int width, int height) {
+        return imaging::enlargeTo(picture, width, height, upscaler->scale(),
+                                  [&](const Image &tile) { return upscaler->enlarge(tile, stop); });
+    };
 }
 
 /// Draws between the work on pixels before and after, once or in loops, which are not left on the way.
@@ -270,6 +298,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     m_store.keep(model.keep);
     const MemoryPlan plan = planOf(model, request);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
+    const std::shared_ptr<Upscaler> upscaler = upscalerOf(model, request, m_store.device());
 
     UsedModel base(m_store, model.path, model, sink, stop);
     base.companions.begin();
@@ -289,14 +318,16 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
             refiner->companions.beginRefiner();
     }
     if (refiner) models.refiner.emplace(refiner->forTask());
-    m_store.makeRoom(plan.run());
+    const std::uint64_t enlarging =
+        upscaler ? upscaler->weightBytes() + upscaler->runBytes(imaging::kUpscaleTile, imaging::kUpscaleTile) : 0;
+    m_store.makeRoom(std::max(plan.run(), enlarging));
     for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
         if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
     if (plan.rows < plan.allRows)
         sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
                      std::to_string(plan.allRows) + " rows at once");
 
-    TaskTools tools{.enlarge = pictureEnlarger(request),
+    TaskTools tools{.enlarge = enlargerOf(upscaler, request, stop),
                     .useNetworks =
                         [&](const auto &prompts, bool larger) {
                             if (!larger || !hires) return base.companions.useLoras(prompts, larger);

@@ -114,7 +114,7 @@ Json filesJson(const ModelLibrary &library, std::string_view type)
 }
 
 /// Hires fix's upscalers; those for latents have nothing but a name.
-Json upscalersJson(const ParamTable &table, bool latent)
+Json upscalersJson(const ParamTable &table, const ModelLibrary &library, bool latent)
 {
     Json list = Json::array();
     const ParamSpec *row = table.find("hr_upscaler");
@@ -128,6 +128,14 @@ Json upscalersJson(const ParamTable &table, bool latent)
                             {"model_path", nullptr},
                             {"model_url", nullptr},
                             {"scale", 4}});
+    }
+    for (const ModelRecord &model : library.models()) {
+        if (latent || model.type != "upscaler" || model.status == "unusable" || model.status == "deleted") continue;
+        list.push_back({{"name", model.name},
+                        {"model_name", nullptr},
+                        {"model_path", model.path},
+                        {"model_url", nullptr},
+                        {"scale", model.scale}});
     }
     return list;
 }
@@ -171,9 +179,9 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
     });
     list("loras", "LoRA files", array, [&library] { return filesJson(library, "lora"); });
     list("upscalers", "Upscalers that work on pictures", array,
-         [&table = context.table] { return upscalersJson(table, false); });
+         [&table = context.table, &library] { return upscalersJson(table, library, false); });
     list("latent-upscale-modes", "Upscalers that work on latents", array,
-         [&table = context.table] { return upscalersJson(table, true); });
+         [&table = context.table, &library] { return upscalersJson(table, library, true); });
     list("memory", "Memory of the machine", object, memoryJson);
     // What this server cannot do yet, it says by an empty list: clients ask for all of these when they start.
     for (const char *name : {"hypernetworks", "face-restorers", "realesrgan-models", "script-info", "extensions"})

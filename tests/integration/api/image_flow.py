@@ -298,6 +298,8 @@ def test_hires_fix():
     assert large.status == 400 and large.json()["field"] == "hr_scale", large
     unknown = server.post("/txt2img", {**body, "enable_hr": True, "hr_upscaler": "Magic"})
     assert unknown.status == 400 and unknown.json()["field"] == "hr_upscaler", unknown
+    forgotten = server.post("/txt2img", {**body, "hr_upscaler": "Magic"})
+    assert forgotten.status == 200, forgotten
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "integration" / "engine")]
-from companions import TO_K, lora  # noqa: E402
+from companions import TO_K, lora, write  # noqa: E402
 from serigraphd import BIN, Server, decode_image, run_cases  # noqa: E402
 
 PROMPT = {"prompt": "a red star on a blue background", "cfg_scale": 5, "seed": 4, "steps": 6, "width": 64, "height": 64, "sampler_name": "Euler"}
@@ -24,6 +24,8 @@ class RealServer(Server):
         super().__init__(**options)
         (self.folder / "adapters").mkdir()
         lora(self.folder / "adapters" / "bent.safetensors", {TO_K: (128, 64)})
+        save(self.folder / "adapters" / "2x-Double.safetensors", doubling())
+        save(self.folder / "adapters" / "4x-Swin.safetensors", {"layers.0.residual_group.blocks.0.norm1.weight": numpy.zeros(4, "float32")})
         (self.data_dir / "wildcards").mkdir(parents=True)
         (self.data_dir / "wildcards" / "shape.txt").write_text("star\nring\nsquare\ncross\n")
         self.command = [str(BIN / "serigraphd"), "serve", "--data-dir", str(self.data_dir), "--port", "0",
@@ -134,6 +136,48 @@ def test_hires_fix():
     lanczos = small[0].resize((96, 96), Image.LANCZOS)
     # Through the autoencoder and back, so near, not equal.
     assert difference(kept[0], lanczos).mean() < 12, difference(kept[0], lanczos).mean()
+
+
+def doubling():
+    """A compact upscaler that repeats pixels and makes blue, which comes first, darker."""
+    tensors = {f"body.{i}.weight": numpy.zeros((out, ins, 3, 3), "float32") for i, out, ins in ((0, 4, 3), (2, 4, 4), (4, 12, 4))}
+    tensors |= {f"body.{i}.bias": numpy.zeros(out, "float32") for i, out in ((0, 4), (2, 4), (4, 12))}
+    tensors |= {f"body.{i}.weight": numpy.ones(4, "float32") for i in (1, 3)}
+    tensors["body.4.bias"][:4] = -100 / 255
+    return tensors
+
+
+def save(path, tensors):
+    write(path, {name: ("F32", list(value.shape), value.tobytes()) for name, value in tensors.items()})
+
+
+def test_hires_fix_with_an_upscaler():
+    listed = {one["name"]: one for one in server.get("/sdapi/v1/upscalers").json()}
+    assert listed["2x-Double"]["scale"] == 2 and listed["2x-Double"]["model_path"].endswith("2x-Double.safetensors"), listed
+    assert "4x-Swin" not in listed, listed
+    hires = dict(enable_hr=True, hr_scale=2, hr_second_pass_steps=3)
+    first = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "denoising_strength": 0.5, "hr_upscaler": "2x-Double"}, timeout=300)
+    assert first.status == 200, first
+    file = first.json()["images"][0]
+    picture = Image.open(io.BytesIO(decode_image(file)))
+    assert picture.size == (128, 128) and "Hires upscaler: 2x-Double" in picture.text["parameters"], picture.text
+    body = server.post("/sdapi/v1/png-info", {"image": file}).json()["x_fields"]
+    assert body["hr_upscaler"] == "2x-Double", body
+    repeated = server.post("/sdapi/v1/txt2img", body, timeout=300)
+    assert repeated.status == 200, repeated
+    same = Image.open(io.BytesIO(decode_image(repeated.json()["images"][0])))
+    assert same.tobytes() == picture.tobytes()
+    nearest, _ = post("txt2img", **hires, denoising_strength=0.5, hr_upscaler="Nearest")
+    assert nearest[0].tobytes() != picture.tobytes()
+    # Not drawn on: what was enlarged, through the autoencoder and back.
+    kept, _ = post("txt2img", **hires, denoising_strength=0, hr_upscaler="2x-Double")
+    plain, _ = post("txt2img", **hires, denoising_strength=0, hr_upscaler="Nearest")
+    less = (numpy.asarray(plain[0], int) - numpy.asarray(kept[0], int)).mean((0, 1))
+    assert less[2] > 20 and less[2] > 1.5 * max(abs(less[0]), abs(less[1])), less
+    unknown = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "hr_upscaler": "4x-Gone"})
+    assert unknown.status == 422 and "hr_upscaler" in unknown.body.decode(), unknown
+    other = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "hr_upscaler": "4x-Swin"})
+    assert other.status != 200 and "this upscaler is SwinIR" in other.body.decode(), other
 
 
 def test_lcm_with_a_mask():

@@ -8,6 +8,7 @@
 #include "core/imaging/mask.h"
 #include "core/imaging/resample.h"
 #include "core/imaging/resize_mode.h"
+#include "core/imaging/upscale_tiles.h"
 #include "core/modelfile/safetensors.h"
 #include "tests/support/check.h"
 
@@ -231,6 +232,62 @@ SG_CASE(findsTheMaskedRegion)
     CHECK((maskedRegion(mask, 5) == Region{1, 0, 18, 10}));
     CHECK(inverted(mask).row(7)[12] == 0);
     CHECK(doubled(mask).row(4)[6] == 2 && doubled(mask).row(7)[12] == 255);
+}
+
+/// In the place of a network, as in make_upscalers.py.
+Image stretched(const Image &tile, int scale)
+{
+    Image made(tile.width * scale, tile.height * scale, 3);
+    for (int y = 0; y < made.height; ++y)
+        for (int x = 0; x < 3 * made.width; ++x)
+            made.row(y)[x] =
+                static_cast<std::uint8_t>(tile.row(y / scale)[x / 3 / scale * 3 + x % 3] + x / 3 * 3 + 5 * y);
+    return made;
+}
+
+std::int64_t hashed(const Image &image)
+{
+    std::uint64_t value = 0xcbf29ce484222325u;
+    for (const std::uint8_t byte : image.pixels)
+        value = (value ^ byte) * 0x100000001b3u;
+    return static_cast<std::int64_t>(value);
+}
+
+SG_CASE(enlargesInTilesAsA1111)
+{
+    const char *const path = SG_SOURCE_DIR "/tests/parity/imaging/upscale_tiles.safetensors";
+    const Reference tiles(path);
+    std::size_t cases = 0;
+    const Expected<TensorIndex> index = readSafetensors(path);
+    for (const auto &[name, info] : index->tensors()) {
+        const std::vector<std::string> part = parts(name);
+        const auto number = [&](std::size_t i) { return std::stoi(part.at(i)); };
+        Image ground(number(1), number(2), 3);
+        for (int y = 0; y < ground.height; ++y)
+            for (int x = 0; x < 3 * ground.width; ++x)
+                ground.row(y)[x] = static_cast<std::uint8_t>(7 * (x / 3) + 13 * y + 31 * (x % 3) + x / 3 * y % 17 * 11);
+        const int scale = std::stoi(part.back());
+        const Enlarge enlarge = [scale](const Image &tile) {
+            CHECK(tile.width <= kUpscaleTile && tile.height <= kUpscaleTile);
+            return stretched(tile, scale);
+        };
+        const Image made = part.front() == "tiles" ? enlargeInTiles(ground, scale, enlarge)
+                                                   : enlargeTo(ground, number(3), number(4), scale, enlarge);
+        if (hashed(made) != tiles.numbers(name).at(0)) sg::test::failed(name.c_str(), 0, "another picture");
+        ++cases;
+    }
+    CHECK(cases == 12);
+}
+
+SG_CASE(enlargesNoFurtherThanPicturesMayBe)
+{
+    const auto never = [](const Image &tile) { return stretched(tile, 8); };
+    try {
+        (void)enlargeTo(Image(2056, 8, 3), 4096, 16, 8, never);
+        CHECK(false);
+    } catch (const Failure &failure) {
+        CHECK(failure.error.code == ErrorCode::InvalidArgument && failure.error.subject == "hr_upscaler");
+    }
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "core/diffusion/nn/bind.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/checkpoint.h"
+#include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae.h"
+#include "core/modelfile/model_file.h"
 #include "core/modelfile/safetensors.h"
 #include "tests/parity/networks/parity_check.h"
 #include "tests/support/check.h"
@@ -13,6 +15,7 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 // Our networks against diffusers' and transformers', on the same tiny random weights (tests/parity/make_networks.py),
@@ -175,6 +178,73 @@ SG_CASE(seamlessNetworksRoll)
     }
 }
 
+// spandrel's upscalers in each layout of names (tests/parity/make_upscalers.py).
+struct UpscalerCase {
+    const char *file;
+    std::int64_t scale, blocks, shuffle;
+    std::size_t tensors;
+};
+constexpr UpscalerCase kUpscalers[] = {{"old4.safetensors", 4, 2, 1, 72}, {"old8.safetensors", 8, 1, 1, 44},
+                                       {"old1.safetensors", 1, 1, 1, 38}, {"new4.pth", 4, 1, 1, 42},
+                                       {"new2.pth", 2, 1, 2, 42},         {"bsrgan4.safetensors", 4, 1, 1, 42},
+                                       {"compact2.pth", 2, 2, 1, 11},     {"compact3.safetensors", 3, 1, 1, 8}};
+
+SG_CASE(upscalers)
+{
+    const sg::test::TensorFile io(kData + "/upscalers_io.safetensors");
+    for (const UpscalerCase &one : kUpscalers) {
+        const auto read = sg::readModelFile(kData + "/upscaler_" + one.file);
+        const auto file = sg::readUpscaler(*read);
+        if (!file) throw std::runtime_error(std::string(one.file) + ": " + file.error().message);
+        CHECK(file->config.scale == one.scale && file->config.blocks == one.blocks);
+        CHECK(file->config.shuffle == one.shuffle);
+        const auto mapped = sg::nn::MappedFile::open(file->index.path(), file->index.identity());
+        const auto network = sg::makeUpscalerNetwork(file->config);
+        sg::nn::BindReport report;
+        sg::nn::bind(*network, "", {file->index, {*mapped}}, report);
+        CHECK(report.used.size() == one.tensors);
+        const std::string name = std::string(one.file).substr(0, std::string(one.file).find('.'));
+        const torch::Tensor x = io.at(name + ".x"), y = io.at(name + ".y");
+        checkParity(
+            one.file, *network, [&] { return relativeError(network->forward(x), y); }, {}, kTolerance, one.tensors);
+    }
+}
+
+sg::Image imageOf(const torch::Tensor &bytes)
+{
+    sg::Image image(static_cast<int>(bytes.size(1)), static_cast<int>(bytes.size(0)), 3);
+    std::memcpy(image.pixels.data(), bytes.data_ptr(), image.pixels.size());
+    return image;
+}
+
+SG_CASE(upscalersOfBytes)
+{
+    const sg::test::TensorFile io(kData + "/upscalers_io.safetensors");
+    sg::Upscaler upscaler(kData + "/upscaler_compact2.pth", torch::kCPU);
+    const sg::Image picture = imageOf(io.at("bytes.x")), wanted = imageOf(io.at("bytes.y"));
+    const sg::Image made = upscaler.enlarge(picture, {});
+    CHECK(made.width == wanted.width && made.height == wanted.height && made.channels == 3);
+    int most = 0, differ = 0;
+    for (std::size_t i = 0; i < wanted.pixels.size(); ++i) {
+        const int distance = std::abs(made.pixels.at(i) - wanted.pixels[i]);
+        most = std::max(most, distance);
+        differ += distance > 0;
+    }
+    CHECK(most <= 1 && differ * 100 < static_cast<int>(wanted.pixels.size()));
+    {
+        const sg::nn::WrapScope seamless({true, true});
+        CHECK(upscaler.enlarge(picture, {}) == made);
+    }
+    std::stop_source stopped;
+    stopped.request_stop();
+    try {
+        (void)upscaler.enlarge(picture, stopped.get_token());
+        CHECK(false);
+    } catch (const sg::Failure &failure) {
+        CHECK(failure.error.code == sg::ErrorCode::Cancelled);
+    }
+}
+
 // What is computed from shapes against what torch is asked for.
 class Counter final : public c10::MemoryReportingInfoBase {
 public:
@@ -220,6 +290,33 @@ SG_CASE(memoryNeedOfCoding)
             CHECK(decoding <= said + overhead && said <= 1.5 * decoding);
             CHECK(encoding <= saidToo + overhead && saidToo <= 1.5 * encoding);
         }
+}
+
+SG_CASE(memoryNeedOfUpscalers)
+{
+    for (const char *name : {"old4.safetensors", "new2.pth", "compact2.pth"}) {
+        const auto file = sg::readUpscaler(*sg::readModelFile(kData + "/upscaler_" + name));
+        sg::UpscalerConfig config = file->config;
+        config.features = 64;  // as published ones have, so that channels and not rounding decide
+        if (config.growth > 0) config.growth = 32;
+        const auto network = sg::makeUpscalerNetwork(config);
+        for (const auto &entry : network->named_modules())
+            if (auto *leaf = dynamic_cast<sg::nn::Leaf *>(entry.value().get())) {
+                leaf->setPrecision(torch::kFloat);
+                leaf->edit([](const auto &weights) {
+                    for (const auto &weight : weights) {
+                        torch::Tensor parameter = weight.parameter;
+                        parameter.set_data(at::randn(weight.shape) * 0.01);
+                    }
+                });
+            }
+        const torch::Tensor x = at::rand({1, 3, 96, 128});
+        network->forward(x);
+        const double took = countedBytes([&] { network->forward(x); }),
+                     said = static_cast<double>(sg::upscalerBytes(config, 96, 128));
+        std::printf("     %s: %.1f MB, said %.1f\n", name, took / 1e6, said / 1e6);
+        CHECK(took <= said + static_cast<double>(sg::kCodingOverhead) && said <= 1.5 * took);
+    }
 }
 
 }  // namespace

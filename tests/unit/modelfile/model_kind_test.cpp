@@ -1,6 +1,7 @@
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/safetensors.h"
+#include "core/modelfile/upscaler_file.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -139,6 +140,8 @@ private Q_SLOTS:
     void theStarterModel();
     void formats_data();
     void formats();
+    void upscalers_data();
+    void upscalers();
 };
 
 void ModelKindTest::kinds_data()
@@ -249,6 +252,84 @@ void ModelKindTest::formats()
     std::ofstream(path, std::ios::binary) << bytes.toStdString();
     QVERIFY(static_cast<int>(modelFormat(std::filesystem::path(path)).value()) == format);
     QVERIFY(modelFormat(std::filesystem::path(path + "x")).error().code == ErrorCode::NotFound);
+}
+
+/// A compact network of two convolutions with slopes, and one that shuffles to `scale` times the size.
+std::vector<std::pair<std::string, Shape>> compactUpscaler(std::int64_t scale)
+{
+    std::vector<std::pair<std::string, Shape>> tensors;
+    for (const char *front : {"body.0", "body.2", "body.4"}) {
+        const bool first = front == std::string("body.0"), last = front == std::string("body.4");
+        tensors.push_back({std::string(front) + ".weight", {last ? 3 * scale * scale : 8, first ? 3 : 8, 3, 3}});
+        tensors.push_back({std::string(front) + ".bias", {last ? 3 * scale * scale : 8}});
+    }
+    tensors.push_back({"body.1.weight", {8}});
+    tensors.push_back({"body.3.weight", {8}});
+    return tensors;
+}
+
+void ModelKindTest::upscalers_data()
+{
+    QTest::addColumn<TensorIndex>("index");
+    QTest::addColumn<QString>("said");
+    const auto add = [](const char *name, std::vector<std::pair<std::string, Shape>> tensors, const char *said) {
+        QTest::newRow(name) << indexOf(tensors) << QString::fromUtf8(said);
+    };
+    const auto with = [](std::vector<std::pair<std::string, Shape>> tensors, const std::string &name, Shape shape) {
+        tensors.emplace_back(name, std::move(shape));
+        return tensors;
+    };
+    add("compact", compactUpscaler(4), "");
+    add("compact, 9 times", compactUpscaler(9), "243 numbers for each pixel");
+    add("one tensor too many", with(compactUpscaler(4), "body.0.scale", {8}), "1 tensors belong to no place");
+    add("SwinIR", {{"conv_first.weight", {180, 3, 3, 3}}, {"layers.0.residual_group.blocks.0.norm1.weight", {180}}},
+        "is SwinIR; usable are ESRGAN");
+    add("ScuNET", {{"m_head.0.weight", {64, 3, 3, 3}}}, "is ScuNET; usable are ESRGAN");
+    add("DAT", {{"layers.0.blocks.0.norm1.weight", {180}}}, "is DAT; usable are ESRGAN");
+    add("unheard of", {{"stem.weight", {64, 3, 3, 3}}}, "is another network than these");
+    add("three times",
+        {{"model.0.weight", {64, 3, 3, 3}},
+         {"model.1.sub.0.RDB1.conv1.0.weight", {32, 64, 3, 3}},
+         {"model.2.weight", {64, 64, 3, 3}},
+         {"model.5.weight", {64, 64, 3, 3}},
+         {"model.7.weight", {3, 64, 3, 3}}},
+        "layers behind the blocks");
+    add("grey",
+        {{"conv_first.weight", {64, 1, 3, 3}},
+         {"body.0.rdb1.conv1.weight", {32, 64, 3, 3}},
+         {"conv_last.weight", {1, 64, 3, 3}}},
+        "only RGB");
+    add("16 times",
+        {{"conv_first.weight", {64, 3, 3, 3}},
+         {"body.0.rdb1.conv1.weight", {32, 64, 3, 3}},
+         {"conv_last.weight", {3, 64, 3, 3}},
+         {"conv_up1.weight", {64, 64, 3, 3}},
+         {"conv_up2.weight", {64, 64, 3, 3}},
+         {"conv_up3.weight", {64, 64, 3, 3}},
+         {"conv_up4.weight", {64, 64, 3, 3}}},
+        "4 times to double");
+    add("no channels",
+        {{"conv_first.weight", {0, 3, 3, 3}},
+         {"body.0.rdb1.conv1.weight", {0, 0, 3, 3}},
+         {"conv_last.weight", {3, 0, 3, 3}}},
+        "of 1 blocks and 0 channels");
+    add("ESRGAN+",
+        {{"model.1.sub.0.RDB1.conv1.0.weight", {32, 64, 3, 3}}, {"model.1.sub.0.RDB1.conv1x1.weight", {32, 64, 1, 1}}},
+        "is ESRGAN+; usable are ESRGAN");
+}
+
+void ModelKindTest::upscalers()
+{
+    QFETCH(TensorIndex, index);
+    QFETCH(QString, said);
+    const Expected<UpscalerFile> file = readUpscaler(index);
+    if (said.isEmpty()) {
+        QVERIFY2(file.has_value(), file ? "" : file.error().message.c_str());
+        QCOMPARE(file->config.scale, std::int64_t{4});
+        return;
+    }
+    QVERIFY(!file && file.error().code == ErrorCode::UnusableFile);
+    QVERIFY2(QString::fromStdString(file.error().message).contains(said), file.error().message.c_str());
 }
 
 QTEST_APPLESS_MAIN(ModelKindTest)
