@@ -177,6 +177,7 @@ bench() {
     [ -e "$script" ] || die "there is no benchmark '$name': cpu-step, cold-start, api, switch or memory"
     if [ "$name" = api ]; then build; exec "$test_python" "$script" --bin build/bin "$@"; fi
     deps --peers
+    [[ " $* " != *stable-diffusion.cpp* ]] || environment stable-diffusion-cpp packaging/requirements/stable-diffusion-cpp.txt >/dev/null
     build
     exec "$cache/venv-peers/bin/python" "$script" --bin build/bin "$@"
 }

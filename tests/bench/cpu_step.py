@@ -1,24 +1,30 @@
-"""One step of a UNet on the CPU (batch 2: a CFG pair), or one picture decoded, ours beside diffusers and OpenVINO.
+"""One step of a UNet on the CPU (batch 2: a CFG pair), or one picture decoded, ours beside diffusers, OpenVINO and
+stable-diffusion.cpp.
 
     packaging/dev.sh bench cpu-step [--network sd15|sdxl|vae] [--sizes 512,256] [--steps 5] [--peers contiguous,openvino]
 
 Every peer runs in a process of its own, beside ours, on the same random fp16 checkpoint, in float32, with the same
 number of threads; steps alternate ours, peer, ours, peer. The first step of each is for warming up and for comparing
-outputs. Beside wall time stands processor time, which other work on the machine disturbs less.
+outputs. Beside wall time stands processor time, which other work on the machine disturbs less. stable-diffusion.cpp takes no
+latents: its steps are those of a whole picture, which is held against ours of the same seed.
 """
 import argparse
+import glob
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
+from PIL import Image
 
 from checkpoint import sd15_checkpoint, sdxl_unet
 from measuring import bench_folder, cpu_seconds, header, summary
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGREE = 1e-3  # of the largest value
+PICTURES_AGREE = 3.0  # of 255, on average: stable-diffusion.cpp convolves in half precision
 OURS = {"THP_MEM_ALLOC_ENABLE": "1", "OMP_WAIT_POLICY": "passive"}  # as core/engine/backend_module.cpp sets them
 HUGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}
 PEERS = {  # name: (kind, environment)
@@ -27,8 +33,9 @@ PEERS = {  # name: (kind, environment)
     "channels_last": ("channels_last", {}),
     "channels_last-thp": ("channels_last", HUGE_PAGES),
     "openvino": ("openvino", {}),
+    "stable-diffusion.cpp": ("stable-diffusion.cpp", {}),
 }
-NAMES = {"contiguous": "diffusers as installed", "openvino": "OpenVINO f32"}
+NAMES = {"contiguous": "diffusers as installed", "openvino": "OpenVINO f32", "stable-diffusion.cpp": "stable-diffusion.cpp, f32"}
 
 
 class Worker:
@@ -58,8 +65,8 @@ class Worker:
         before = cpu_seconds(self.process.pid)
         self.process.stdin.write(f"run {source} {self.output} {side}\n")
         self.process.stdin.flush()
-        wall = float(self._line())
-        busy = cpu_seconds(self.process.pid) - before
+        wall, *busy = map(float, self._line().split())
+        busy = busy[0] if busy else cpu_seconds(self.process.pid) - before
         self._schedule(os.SCHED_OTHER, 0)
         return wall, busy
 
@@ -100,14 +107,33 @@ def make_input(folder, side, network):
     return path
 
 
-def compare(ours, peer, name, source, side, steps):
-    """Alternates steps and returns the table's row."""
-    ours.step(source, side)
-    peer.step(source, side)
+def output_error(ours, peer, name, side):
     a, b = ours.result(), peer.result()
     error = float(np.abs(a - b).max() / np.abs(b).max())
     if not np.isfinite(a).all() or error > AGREE:
         raise SystemExit(f"{name} at {side}: outputs differ by {error:.1e} of the largest value")
+    return f"{error:.0e}"
+
+
+def picture_error(programs, checkpoint, peer, name, side):
+    """How far the peer's picture is from ours of the same words, seed and kind of noise."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([os.path.join(programs, "serigraphd"), "generate", "--data-dir", os.path.join(folder, "data"), "--models", checkpoint,
+                        "--prompt", "star", "--sampler", "Euler", "--scheduler", "Uniform", "--steps", "2", "--cfg", "7", "--seed", "1",
+                        "--width", str(side), "--height", str(side), "--set", "randn_source=NV", "--output", os.path.join(folder, "ours.png")],
+                       check=True, stdout=subprocess.DEVNULL)
+        picture = np.asarray(Image.open(glob.glob(os.path.join(folder, "*.png"))[0]).convert("RGB"), np.float32)
+    error = float(np.abs(picture.ravel() - peer.result()).mean())
+    if error > PICTURES_AGREE:
+        raise SystemExit(f"{name} at {side}: the pictures differ by {error:.1f} of 255 on average")
+    return f"{error:.2f} of 255"
+
+
+def compare(ours, peer, name, source, side, steps, error_of):
+    """Alternates steps and prints the table's row; the ratio of the medians."""
+    ours.step(source, side)
+    peer.step(source, side)
+    error = error_of()
     mine, theirs = [], []
     for _ in range(steps):
         mine.append(ours.step(source, side))
@@ -117,7 +143,7 @@ def compare(ours, peer, name, source, side, steps):
     paired = statistics.median(x / y for x, y in zip(*wall))
     busy = statistics.median(cpu[0]) / statistics.median(cpu[1])
     print(f"| {side} | {NAMES.get(name, 'diffusers ' + name)} | {summary(wall[0])} | {summary(wall[1])} | {ratio:.2f} | {paired:.2f} | "
-          f"{busy:.2f} | {error:.0e} | {ours.peak()} / {peer.peak()} |", flush=True)
+          f"{busy:.2f} | {error} | {ours.peak()} / {peer.peak()} |", flush=True)
     return ratio
 
 
@@ -128,7 +154,8 @@ def main():
     parser.add_argument("--sizes", default="512,256")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--peers", default=",".join(name for name in PEERS if name != "stable-diffusion.cpp"),
+                        help="besides: stable-diffusion.cpp, which is compiled first")
     parser.add_argument("--realtime", action="store_true",
                         help="steps of both sides run under the real-time scheduler (root), where a machine is shared")
     arguments = parser.parse_args()
@@ -150,15 +177,24 @@ def main():
     ratios = {}
     for name in arguments.peers.split(","):
         kind, environment = PEERS[name]
-        command = [sys.executable, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads), network]
+        if kind == "stable-diffusion.cpp" and network == "sdxl":
+            print("(no stable-diffusion.cpp: it wants a checkpoint with text encoders)", file=sys.stderr)
+            continue
+        python = os.path.join(folder, "..", "venv-stable-diffusion-cpp", "bin", "python") if kind == "stable-diffusion.cpp" else sys.executable
+        command = [python, os.path.join(HERE, "step_peer.py"), kind, checkpoint, folder, str(arguments.threads), network]
         peer = Worker(command, "peer.f32", **environment)
         for side in sizes:
-            ratios[side, name] = compare(ours, peer, name, inputs[side], side, arguments.steps)
+            def error_of():
+                if kind == "stable-diffusion.cpp":
+                    return picture_error(arguments.bin, checkpoint, peer, name, side)
+                return output_error(ours, peer, name, side)
+
+            ratios[side, name] = compare(ours, peer, name, inputs[side], side, arguments.steps, error_of)
         peer.close()
     ours.close()
     print()
     for side in sizes:
-        diffusers = [ratio for (s, name), ratio in ratios.items() if s == side and name != "openvino"]
+        diffusers = [ratio for (s, name), ratio in ratios.items() if s == side and name.startswith(("contiguous", "channels_last"))]
         if (side, "contiguous") in ratios:
             print(f"{side}: {ratios[side, 'contiguous']:.2f} of diffusers as installed (at most 0.85 is wanted)")
         if diffusers:

@@ -1,6 +1,7 @@
 """Runs single UNet steps, or decodes, in a peer, as unet_step does: step_peer.py KIND CHECKPOINT FOLDER THREADS NETWORK,
-with KIND contiguous, channels_last (diffusers eager) or openvino (sd15 only), NETWORK sd15, sdxl or vae; lines
-"run INPUT OUTPUT SIDE" on stdin.
+with KIND contiguous, channels_last (diffusers eager), openvino or stable-diffusion.cpp (sd15 and vae), NETWORK sd15, sdxl
+or vae; lines "run INPUT OUTPUT SIDE" on stdin. The answer is wall seconds, and processor seconds where they are not those
+of the whole process.
 """
 import os
 import sys
@@ -57,56 +58,93 @@ class Diffusers:
 class OpenVino:
     """f32, static shapes, compiled anew for each size."""
 
-    def __init__(self, checkpoint, folder, threads):
+    def __init__(self, checkpoint, folder, threads, network):
         import openvino
 
-        self.threads, self.side, self.core = threads, None, openvino.Core()
-        self.path = os.path.join(folder, "sd15-random-1-unet.xml")
+        self.threads, self.side, self.network, self.core = threads, None, network, openvino.Core()
+        name = {"sd15": "sd15-random-1-unet", "sdxl": "sdxl-random-1-unet", "vae": "sd15-random-1-decoder"}[network]
+        self.path = os.path.join(folder, name + ".xml")
         # An interrupted conversion leaves an empty file.
         if not os.path.exists(self.path) or os.path.getsize(self.path) == 0:
             self.convert(openvino, checkpoint, folder)
 
     def convert(self, openvino, checkpoint, folder):
-        import peer_models
         import torch
 
-        unet = peer_models.load_unet(checkpoint, peer_models.write_config(folder))
+        eager = Diffusers(checkpoint, folder, self.threads, False, self.network)
 
         class Plain(torch.nn.Module):
             def __init__(self):
                 super().__init__()
-                self.unet = unet
+                self.model = eager.model
 
-            def forward(self, x, t, context):
-                return self.unet(x, t, encoder_hidden_states=context, return_dict=False)[0]
+            def forward(self, *inputs):
+                return eager.call(*inputs)
 
-        example = (torch.zeros(2, 4, 32, 32), torch.tensor([TIMESTEP]), torch.zeros(2, 77, 768))
+        example = tuple(torch.zeros(shape) for shape in self.shapes(256))
         with torch.inference_mode():
             model = openvino.convert_model(Plain(), example_input=example)
         # Compressed, the table of the time embedding would be half precision too, and the output off by 0.8 %.
         openvino.save_model(model, self.path, compress_to_fp16=False)
 
+    def shapes(self, side):
+        latent = (side // 8, side // 8)
+        if self.network == "vae":
+            return [[1, 4, *latent]]
+        told = [[2, 1280], [2, 6]] if self.network == "sdxl" else []
+        return [[2, 4, *latent], [2, 77, CONTEXT[self.network]]] + told
+
     def prepare(self, side):
         self.compiled = None
         model = self.core.read_model(self.path)
-        shapes = ([2, 4, side // 8, side // 8], [1], [2, 77, 768])
-        model.reshape({port: shape for port, shape in zip(model.inputs, shapes)})
+        model.reshape(dict(zip(model.inputs, self.shapes(side))))
         hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self.threads, "PERFORMANCE_HINT": "LATENCY"}
         self.compiled, self.side = self.core.compile_model(model, "CPU", hints), side
 
-    def run(self, side, x, context):
+    def run(self, side, *inputs):
         if side != self.side:
             self.prepare(side)
         begin = time.perf_counter()
-        y = self.compiled([x, np.array([TIMESTEP], np.float32), context])[0]
+        y = self.compiled(list(inputs))[0]
         return time.perf_counter() - begin, y
+
+
+class StableDiffusionCpp:
+    """Draws whole pictures of two steps: it takes no latents from outside. A step is the time between its two reports, decoding
+    the time after the second. The output is the picture: cpu_step.py holds it against ours of the same seed."""
+
+    STEPS = 2
+
+    def __init__(self, checkpoint, threads, network):
+        from stable_diffusion_cpp import StableDiffusion
+
+        self.network = network
+        self.model = StableDiffusion(model_path=checkpoint, n_threads=threads, wtype="f32", rng_type="cuda", verbose=False,
+                                     vae_decode_only=True)
+
+    def run(self, side, *_):
+        times = []
+
+        def told(step, steps, _seconds):
+            if steps == self.STEPS and step in (1, 2):
+                times.append((time.perf_counter(), time.process_time()))
+
+        picture = self.model.generate_image(prompt="star", width=side, height=side, cfg_scale=7.0, sample_method="euler",
+                                            sample_steps=self.STEPS, seed=1, progress_callback=told)[0]
+        times.append((time.perf_counter(), time.process_time()))
+        if len(times) != self.STEPS + 1:
+            raise SystemExit(f"stable-diffusion.cpp reported {len(times) - 1} steps of {self.STEPS}")
+        first, last = times[1:] if self.network == "vae" else times[:2]
+        return (last[0] - first[0], last[1] - first[1]), np.asarray(picture.convert("RGB"), np.float32)
 
 
 def main():
     kind, checkpoint, folder, threads, network = sys.argv[1:]
     begin = time.perf_counter()
     if kind == "openvino":
-        peer = OpenVino(checkpoint, folder, int(threads))
+        peer = OpenVino(checkpoint, folder, int(threads), network)
+    elif kind == "stable-diffusion.cpp":
+        peer = StableDiffusionCpp(checkpoint, int(threads), network)
     else:
         peer = Diffusers(checkpoint, folder, int(threads), kind == "channels_last", network)
     print(f"ready {time.perf_counter() - begin:.3f}", flush=True)
@@ -114,7 +152,7 @@ def main():
         _, source, target, side = line.split()
         seconds, y = peer.run(int(side), *read(source, int(side), network))
         y.astype(np.float32).tofile(target)
-        print(f"{seconds:.4f}", flush=True)
+        print(" ".join(f"{value:.4f}" for value in (seconds if isinstance(seconds, tuple) else (seconds,))), flush=True)
 
 
 if __name__ == "__main__":
