@@ -38,10 +38,10 @@ CFG = 5.0
 class World:
     """The networks, and what every case shares."""
 
-    def __init__(self):
+    def __init__(self, networks=None, words="a red star", without="blue"):
         self.sampling, self.external = k_diffusion()
-        self.pair, self.vae = read_starter()
-        self.words, self.without = condition(self.pair, ["a red star"]), condition(self.pair, ["blue"])
+        self.pair, self.vae = networks or read_starter()
+        self.words, self.without = condition(self.pair, [words]), condition(self.pair, [without])
         self.denoiser = self.external.DiscreteEpsDDPMDenoiser(self.pair.unet, alphas_cumprod(), quantize=False)
         self.denoiser.get_eps = lambda x, t, context: self.network(x, t, context)
 
@@ -216,4 +216,5 @@ def main():
     save(out, __file__)
 
 
-main()
+if __name__ == "__main__":
+    main()

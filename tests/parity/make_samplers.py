@@ -4,6 +4,7 @@ Reference: k-diffusion 0.1.1.post1 (its sampling.py and external.py, from the sd
 Run with the peers' Python (packaging/dev.sh deps --peers):
     ~/.cache/serigraph/venv-peers/bin/python tests/parity/make_samplers.py
 """
+import functools
 import importlib.util
 import os
 import pathlib
@@ -23,6 +24,7 @@ SHAPE = (4, 6, 5)
 SEEDS = (1, 4294967295)
 
 
+@functools.cache
 def k_diffusion():
     """k-diffusion's two files, without what they import for other purposes."""
     folder = tempfile.mkdtemp()
