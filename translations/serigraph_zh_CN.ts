@@ -216,6 +216,30 @@
         <translation>这种分块的最大边长。</translation>
     </message>
     <message>
+        <source>Upscaler tile</source>
+        <translation>放大分块大小</translation>
+    </message>
+    <message>
+        <source>A side of the tiles that an upscaler&apos;s file enlarges one by one; 0 enlarges the whole at once.</source>
+        <translation>放大模型逐块放大时每块的边长；0 表示整张一次放大。</translation>
+    </message>
+    <message>
+        <source>Upscaler overlap</source>
+        <translation>放大分块重叠</translation>
+    </message>
+    <message>
+        <source>By how much these tiles overlap; too little shows seams.</source>
+        <translation>这些分块重叠多少；太少会出现接缝。</translation>
+    </message>
+    <message>
+        <source>Upscaler</source>
+        <translation>放大算法</translation>
+    </message>
+    <message>
+        <source>How start pictures are made larger, where they are smaller than what is drawn.</source>
+        <translation>起始图小于要绘制的尺寸时如何放大。</translation>
+    </message>
+    <message>
         <source>Previews</source>
         <translation>预览</translation>
     </message>

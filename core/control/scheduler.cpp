@@ -55,7 +55,8 @@ CompanionQuery companionsOf(const TaskRecord &task)
     CompanionQuery query;
     if (const auto vae = task.params.find("sd_vae"); vae != task.params.end() && vae->is_string())
         query.vae = vae->get<std::string>();
-    if (task.params.value("enable_hr", false)) query.upscaler = task.params.value("hr_upscaler", std::string());
+    query.upscaler = task.params.value(task.params.value("enable_hr", false) ? "hr_upscaler" : "upscaler_for_img2img",
+                                       std::string());
     if (const auto previews = task.params.find("show_progress_type"); previews != task.params.end())
         query.taesd = *previews == kPreviewTiny;
     for (const auto &[key, value] : task.params.items()) {

@@ -33,7 +33,7 @@ struct ModelRef {
     std::optional<NamedFile> vae = {};
     std::vector<NamedFile> taesd = {};                  ///< tiny autoencoders for previews
     std::optional<NamedFile> refiner = {}, hires = {};  ///< checkpoints of their own
-    std::optional<NamedFile> upscaler = {};             ///< hires fix's, where it is a file
+    std::optional<NamedFile> upscaler = {};             ///< hires fix's or the start pictures', a file
     std::vector<std::string> keep = {};  ///< paths of models that will be wanted soon: the last to make room
 };
 

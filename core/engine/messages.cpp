@@ -417,6 +417,8 @@ Json planEvent(std::string_view id, const MemoryPlan &plan)
     json["held"] = plan.held;
     json["activations"] = plan.activations;
     json["vae"] = plan.vae;
+    json["upscaler"] = plan.upscaler;
+    json["upscalerTile"] = plan.upscalerTile;
     json["pictures"] = plan.pictures;
     json["needed"] = plan.needed();
     json["available"] = plan.available;

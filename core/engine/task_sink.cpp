@@ -4,6 +4,7 @@
 #include "core/picture/infotext.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace sg::engine {
@@ -45,6 +46,18 @@ bool saidByRow(const ParamValues &values, const std::string &key)
         if (spec.infotextKey == key)
             if (const ParamValue *held = values.find(spec.key); held && *held != spec.defaultValue) return true;
     return false;
+}
+
+/// A number of the request's that became another one on the way.
+void sayInstead(ParamValues &values, const std::string &key, const std::string &value)
+{
+    std::int64_t number = 0;
+    const char *const last = value.data() + value.size();
+    const auto [end, problem] = std::from_chars(value.data(), last, number);
+    if (problem != std::errc() || end != last) return;
+    for (const ParamSpec &spec : ParamTable::standard().specs())
+        if (spec.infotextKey == key && spec.type == ParamType::Integer && values.find(spec.key))
+            values.set(spec.key, number);
 }
 
 void addOnce(std::vector<std::string> &texts, std::string text)
@@ -176,7 +189,10 @@ void TaskSink::image(std::int64_t index, Image picture)
     std::vector<std::pair<std::string, std::string>> extras;
     if (request.loopback.loops > 0) sayLoop(request, index, values, extras);
     for (const auto &fact : m_facts)
-        if (!saidByRow(values, fact.first)) extras.push_back(fact);
+        if (saidByRow(values, fact.first))
+            sayInstead(values, fact.first, fact.second);
+        else
+            extras.push_back(fact);
     for (auto &pair : templates(m_message))
         extras.push_back(std::move(pair));
     std::string text = infotext({.values = values,

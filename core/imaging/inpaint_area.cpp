@@ -41,11 +41,11 @@ Image withOverlay(const Image &drawn, const Image &overlay)
     return toRgb(over(toRgba(drawn), overlay));
 }
 
-Image withOverlay(const Image &drawn, const Image &overlay, const Region &region)
+Image withOverlay(const Image &drawn, const Image &overlay, const Region &region, const Larger &larger)
 {
     Image ground(overlay.width, overlay.height, 4);
-    paste(ground, toRgba(resized(drawn, ResizeMode::CropAndResize, region.width(), region.height())), region.left,
-          region.top);
+    paste(ground, toRgba(resized(drawn, ResizeMode::CropAndResize, region.width(), region.height(), larger)),
+          region.left, region.top);
     return toRgb(over(ground, overlay));
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/base/image.h"
 #include "core/imaging/mask.h"
+#include "core/imaging/resize_mode.h"
 
 namespace sg::imaging {
 
@@ -14,6 +15,6 @@ Image overlayOf(const Image &picture, const Image &mask);
 
 /// The drawn picture, brought to the region's size, put back in its place, under the overlay. Returns RGB.
 Image withOverlay(const Image &drawn, const Image &overlay);
-Image withOverlay(const Image &drawn, const Image &overlay, const Region &region);
+Image withOverlay(const Image &drawn, const Image &overlay, const Region &region, const Larger &larger = {});
 
 }  // namespace sg::imaging

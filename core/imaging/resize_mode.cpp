@@ -46,12 +46,19 @@ void fillBars(Image &ground, const Image &fitted)
     }
 }
 
+Image scaledTo(const Image &image, int width, int height, const Larger &larger)
+{
+    if (larger && image.channels == 3 && (width > image.width || height > image.height))
+        return larger(image, width, height);
+    return resample(image, width, height, Filter::Lanczos);
+}
+
 }  // namespace
 
-Image resized(const Image &image, ResizeMode mode, int width, int height)
+Image resized(const Image &image, ResizeMode mode, int width, int height, const Larger &larger)
 {
     if (mode == ResizeMode::LatentUpscale) return image;
-    if (mode == ResizeMode::Stretch) return resample(image, width, height, Filter::Lanczos);
+    if (mode == ResizeMode::Stretch) return scaledTo(image, width, height, larger);
     const Size size = proportional(image, width, height, mode == ResizeMode::CropAndResize);
     // Extreme proportions would make a picture of gigabytes, of which a strip is seen.
     constexpr std::int64_t kMostPixels = 1 << 28;
@@ -60,7 +67,7 @@ Image resized(const Image &image, ResizeMode mode, int width, int height)
                        "a start picture of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
                            " pixels is too narrow to cover " + std::to_string(width) + " x " + std::to_string(height),
                        "init_images"}};
-    const Image scaled = resample(toRgb(image), std::max(size.width, 1), std::max(size.height, 1), Filter::Lanczos);
+    const Image scaled = scaledTo(toRgb(image), std::max(size.width, 1), std::max(size.height, 1), larger);
     Image made(width, height, 3);
     if (mode == ResizeMode::ResizeAndFill) fillBars(made, scaled);
     paste(made, scaled, width / 2 - scaled.width / 2, height / 2 - scaled.height / 2);

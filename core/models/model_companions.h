@@ -18,7 +18,7 @@ namespace sg {
 struct CompanionQuery {
     std::vector<std::string> texts;  ///< prompts of all kinds
     std::string vae = "Automatic";   ///< a name; "Automatic": the file beside the checkpoint; "None": its own
-    std::string upscaler = {};       ///< hires fix's, perhaps not a file's name
+    std::string upscaler = {};       ///< hires fix's or the start pictures', perhaps not a file's name
     bool taesd = false;              ///< whether previews want a tiny autoencoder
 
     bool namesVae() const { return !vae.empty() && vae != "Automatic" && vae != "None"; }

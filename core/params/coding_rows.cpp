@@ -47,6 +47,11 @@ std::vector<ParamSpec> codingRows()
             "VAE tiling", {"Auto", "On", "Off"}),
         codingRow(ParamType::Integer, "vae_tile_size", "VAE tile", "The largest side of such a tile.",
                   std::int64_t{512}, "VAE tile size"),
+        codingRow(ParamType::Integer, "ESRGAN_tile", "Upscaler tile",
+                  "A side of the tiles that an upscaler's file enlarges one by one; 0 enlarges the whole at once.",
+                  std::int64_t{192}, "ESRGAN tile"),
+        codingRow(ParamType::Integer, "ESRGAN_tile_overlap", "Upscaler overlap",
+                  "By how much these tiles overlap; too little shows seams.", std::int64_t{8}, "ESRGAN tile overlap"),
         codingChoice(
             "show_progress_type", "Previews",
             "Approx cheap guesses the colours, TAESD needs its file in the model folders, Full decodes with the VAE.",
@@ -59,6 +64,14 @@ std::vector<ParamSpec> codingRows()
     size.multipleOf = 64;
     size.step = 64;
     size.unit = "px";
+    rows[4].maximum = 512;
+    rows[4].multipleOf = 16;
+    rows[4].step = 16;
+    rows[5].maximum = 48;
+    for (std::size_t i = 4; i < 6; ++i) {
+        rows[i].unit = "px";
+        rows[i].onlyWith = {"enable_hr", "upscaler_for_img2img"};
+    }
     return rows;
 }
 

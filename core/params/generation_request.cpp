@@ -40,6 +40,7 @@ StartPictures startOf(const ParamValues &values)
 {
     StartPictures start;
     start.resizeMode = static_cast<int>(valueOr<std::int64_t>(values, "resize_mode", 0));
+    start.upscaler = valueOr<std::string>(values, "upscaler_for_img2img", start.upscaler);
     start.maskBlurX = blurOf(values, "mask_blur_x");
     start.maskBlurY = blurOf(values, "mask_blur_y");
     start.maskRound = valueOr(values, "mask_round", true);
@@ -196,6 +197,8 @@ CodingSettings CodingSettings::from(const ParamValues &values)
     }
     settings.tiling = values.get<std::string>("vae_tiling");
     settings.tileSize = values.get<std::int64_t>("vae_tile_size");
+    settings.upscalerTile = values.get<std::int64_t>("ESRGAN_tile");
+    settings.upscalerOverlap = values.get<std::int64_t>("ESRGAN_tile_overlap");
     settings.previews = values.get<std::string>("show_progress_type");
     return settings;
 }

@@ -21,11 +21,12 @@ struct PromptPair {
 
 /// The part of a request that begins with pictures. Sizes as they came; nothing is prepared yet.
 struct StartPictures {
-    std::vector<Image> pictures;  ///< one for all of a batch, or one for each
-    Image mask;                   ///< empty: no inpainting
-    Image latentMask;             ///< empty: the mask; else what is drawn anew in the latents
-    int resizeMode = 0;           ///< imaging::ResizeMode
-    double maskBlurX = 4;         ///< pixels
+    std::vector<Image> pictures;    ///< one for all of a batch, or one for each
+    Image mask;                     ///< empty: no inpainting
+    Image latentMask;               ///< empty: the mask; else what is drawn anew in the latents
+    int resizeMode = 0;             ///< imaging::ResizeMode
+    std::string upscaler = "None";  ///< makes them larger: a filter, or the name of a file
+    double maskBlurX = 4;           ///< pixels
     double maskBlurY = 4;
     bool maskRound = true;
     bool maskInvert = false;

@@ -159,10 +159,19 @@ Expected<void> checkHires(const ParamTable &table, const ParamValues &values)
     return {};
 }
 
+Expected<void> checkUpscalerTiles(const ParamValues &values)
+{
+    const ParamValue *tile = values.find("ESRGAN_tile"), *overlap = values.find("ESRGAN_tile_overlap");
+    if (!tile || !overlap || !asksForSomething(*tile)) return {};
+    if (std::get<std::int64_t>(*overlap) < std::get<std::int64_t>(*tile)) return {};
+    return fail(ErrorCode::InvalidArgument, "ESRGAN_tile_overlap must be less than ESRGAN_tile", "ESRGAN_tile_overlap");
+}
+
 Expected<void> checkTogether(const ParamTable &table, const ParamValues &values)
 {
     if (Expected<void> pictures = checkPictures(table, values); !pictures) return pictures;
     if (Expected<void> hires = checkHires(table, values); !hires) return hires;
+    if (Expected<void> tiles = checkUpscalerTiles(values); !tiles) return tiles;
     // Each factor is bounded by its own row, so the product stays far below 2^63.
     const ParamValue *loops = values.find("loopback_loops");
     const std::int64_t times = loops ? std::max(std::get<std::int64_t>(*loops), std::int64_t{1}) : 1;

@@ -79,8 +79,8 @@ Expected<void> checkNames(const SubmissionOptions &options)
 }
 
 /// The body as the parser gets it: A1111's settings that are stored, and those of this one request that the parser does
-/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of samplers
-/// are their names.
+/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of
+/// samplers are their names.
 Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
 {
     Json fields = body;
@@ -148,7 +148,11 @@ Expected<void> resolveFiles(ParamValues &values, const ParamTable &rows, const M
         if (!held) continue;
         const std::string &name = std::get<std::string>(*held);
         if (std::find(spec.choices.begin(), spec.choices.end(), name) != spec.choices.end()) continue;
-        const bool wanted = spec.onlyWith.empty() || values.get<bool>(spec.onlyWith.front());
+        const bool wanted = spec.onlyWith.empty() ||
+                            std::any_of(spec.onlyWith.begin(), spec.onlyWith.end(), [&](const std::string &key) {
+                                const ParamValue *other = values.find(key);
+                                return other && asksForSomething(*other);
+                            });
         const std::optional<ModelRecord> file = library.find(name, spec.modelType);
         if (wanted && !file)
             return fail(ErrorCode::InvalidArgument,

@@ -156,21 +156,25 @@ def network(tile, scale):
 
 
 def in_tiles(image, scale, side=192, overlap=8):
+    """A1111's grid. A picture that is smaller than a tile lies at its right and lower edge; Pillow makes the rest black."""
     width, height = image.size
-    tile_w, tile_h, ramp = min(side, width), min(side, height), overlap * scale
+    if side == 0:
+        return network(image, scale)
+    ramp = overlap * scale
 
-    def starts(length, tile):
+    def starts(length):
         count = max(1, math.ceil((length - overlap) / (side - overlap)))
-        return [min(int(i * ((length - tile) / (count - 1) if count > 1 else 0)), length - tile) for i in range(count)]
+        places = [int(i * ((length - side) / (count - 1) if count > 1 else 0)) for i in range(count)]
+        return [length - side if place + side >= length else place for place in places]
 
     weights = np.array([255 * i // ramp for i in range(ramp)], np.uint8)
-    across = Image.fromarray(np.tile(weights[None], (tile_h * scale, 1)), "L")
+    across = Image.fromarray(np.tile(weights[None], (side * scale, 1)), "L")
     down = Image.fromarray(np.tile(weights[:, None], (1, width * scale)), "L")
     picture = Image.new("RGB", (width * scale, height * scale))
-    for y in starts(height, tile_h):
-        strip = Image.new("RGB", (width * scale, tile_h * scale))
-        for x in starts(width, tile_w):
-            made = network(image.crop((x, y, x + tile_w, y + tile_h)), scale)
+    for y in starts(height):
+        strip = Image.new("RGB", (width * scale, side * scale))
+        for x in starts(width):
+            made = network(image.crop((x, y, x + side, y + side)), scale)
             if x == 0:
                 strip.paste(made, (0, 0))
                 continue
@@ -204,6 +208,9 @@ def tiles():
     # Sizes, then the scale of the network; of `to` the wanted size too.
     for case in ((200, 300, 2), (192, 193, 4), (400, 64, 1), (377, 569, 1), (16, 8, 4)):
         kept["tiles/" + "/".join(map(str, case))] = hashed(in_tiles(ground(*case[:2]), case[2]))
+    # Also a tile's side and overlap; a picture that is as wide as a tile but for a part of the ramp, which shows.
+    for case in ((188, 5, 192, 8, 2), (120, 90, 64, 16, 2), (100, 130, 48, 0, 1), (90, 70, 0, 8, 2), (520, 500, 512, 48, 1)):
+        kept["tiles/" + "/".join(map(str, case))] = hashed(in_tiles(ground(*case[:2]), case[4], *case[2:4]))
     for case in ((64, 64, 96, 96, 4), (200, 104, 300, 156, 2), (64, 48, 250, 250, 2), (64, 48, 200, 150, 1), (40, 24, 360, 216, 2),
                  (64, 48, 64, 48, 4), (64, 48, 48, 40, 4)):
         kept["to/" + "/".join(map(str, case))] = hashed(enlarged(ground(*case[:2]), case[2], case[3], case[4]))

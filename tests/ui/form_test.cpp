@@ -1,3 +1,4 @@
+#include "ui/client/api_types.h"
 #include "ui/client/event_reader.h"
 #include "ui/generate/param_form.h"
 #include "ui/generate/param_model.h"
@@ -63,6 +64,7 @@ private Q_SLOTS:
     void numbersWithNamesAreChosen();
     void aPictureIsTakenAndRemoved();
     void foldsStayOpen();
+    void upscalerFilesAreChoices();
 };
 
 void FormTest::everyRowHasAWidget()
@@ -359,6 +361,40 @@ void FormTest::foldsStayOpen()
     model.setTable(ParamTable::standard().limited({}));
     QTRY_VERIFY(form.editor(u"enable_hr"_s)->isVisible());
     QVERIFY(!form.editor(u"init_images"_s)->isVisible());
+}
+
+void FormTest::upscalerFilesAreChoices()
+{
+    ParamModel model(ParamTable::standard());
+    ParamForm form(model);
+    const auto modelNamed = [](const char *type, const char *name, const char *status) {
+        ModelInfo info;
+        info.type = QString::fromLatin1(type);
+        info.name = QString::fromLatin1(name);
+        info.status = QString::fromLatin1(status);
+        return info;
+    };
+    const std::vector<ModelInfo> found{
+        modelNamed("upscaler", "4x-Sharp", "registered"), modelNamed("upscaler", "4x-Swin", "unusable"),
+        modelNamed("upscaler", "2x-Gone", "deleted"), modelNamed("stableDiffusion", "starter", "registered")};
+    for (const char *key : {"hr_upscaler", "upscaler_for_img2img"}) {
+        auto *box = qobject_cast<QComboBox *>(form.editor(QString::fromLatin1(key)));
+        QVERIFY2(box, key);
+        const int own = box->count();
+        QVERIFY2(own == static_cast<int>(model.table().find(key)->choices.size()), key);
+        form.setModels(found);
+        QCOMPARE(box->count(), own + 1);
+        QCOMPARE(box->itemText(own), u"4x-Sharp"_s);
+        box->setCurrentIndex(own);
+        QCOMPARE(model.get<std::string>(key), "4x-Sharp");
+        // Folders are looked at again and again: neither twice in the list, nor another choice.
+        form.setModels(found);
+        QCOMPARE(box->count(), own + 1);
+        QCOMPARE(box->currentText(), u"4x-Sharp"_s);
+        form.setModels({});
+        QCOMPARE(box->count(), own);
+        QCOMPARE(model.get<std::string>(key), "4x-Sharp");
+    }
 }
 
 QTEST_MAIN(FormTest)

@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/memory_plan.h"
 
+#include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
 #include "core/text/prompt_plan.h"
 
@@ -15,6 +16,8 @@ constexpr std::uint64_t kMiB = 1u << 20;
 constexpr std::uint64_t kOverhead = 64 * kMiB;
 /// The same of coding a picture.
 constexpr std::uint64_t kCodingBuffers = 96 * kMiB;
+/// Units  pixels. Of a side that an upscaler sees at once, where the memory is short.
+constexpr std::int64_t kUsualTile = 192, kSmallestUpscalerTile = 48;
 /// A smaller weight of a half precision file is converted when it is loaded, so it is no page of the file.
 constexpr std::uint64_t kSmallestPaged = 1 << 14;
 /// Latents that samplers hold: x, x0, the history of the longest, noise.
@@ -113,13 +116,33 @@ std::uint64_t picturesOf(const std::vector<PlannedModel> &models, const Generati
     return sum;
 }
 
+/// The largest picture before and after it went through the network, and what it is pasted from.
+std::uint64_t enlargedBytes(const PlannedUpscaler &upscaler)
+{
+    const std::int64_t side = upscaler.config.scale;
+    return static_cast<std::uint64_t>(upscaler.width * upscaler.height * 3 * (2 * side * side + 1));
+}
+
+std::uint64_t enlargingOf(const PlannedUpscaler &upscaler, std::int64_t tile)
+{
+    return upscalerBytes(upscaler.config, tile == 0 ? upscaler.height : tile, tile == 0 ? upscaler.width : tile) +
+           enlargedBytes(upscaler) + kCodingBuffers;
+}
+
+/// Whole pictures become tiles, and tiles halves of themselves.
+std::int64_t smallerTile(std::int64_t tile)
+{
+    return tile == 0 ? kUsualTile : std::max(kSmallestUpscalerTile, tile / 2);
+}
+
 }  // namespace
 
 std::string MemoryPlan::text() const
 {
     std::string text = "the run needs " + mib(needed()) + " (" + mib(weights - paged - held) + " for weights, " +
-                       mib(activations) + " for the network, " + mib(vae) +
-                       " for the VAE, the larger of the two counts)";
+                       mib(activations) + " for the network, " + mib(vae) + " for the VAE" +
+                       (upscaler > 0 ? ", " + mib(upscaler) + " for the upscaler" : "") + ", the " +
+                       (upscaler > 0 ? "largest of the three" : "larger of the two") + " counts)";
     return text + "; " + mib(available) + " are free";
 }
 
@@ -144,13 +167,19 @@ PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, boo
     return made;
 }
 
-MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place)
+MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place,
+                   const std::optional<PlannedUpscaler> &upscaler)
 {
     MemoryPlan plan;
     for (const PlannedModel &model : models) {
         plan.weights += model.weights;
         plan.paged += model.paged;
         plan.held += std::min(model.held, model.weights - model.paged);
+    }
+    if (upscaler) {
+        plan.weights += upscaler->weights;
+        plan.upscalerTile = upscaler->tile;
+        plan.upscaler = enlargingOf(*upscaler, upscaler->tile);
     }
     plan.available = place.available;
     plan.pictures = picturesOf(models, request);
@@ -172,7 +201,12 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
         plan.vae = std::min(plan.vae, codingOf(models, request, coding::kSmallestTile, true));
         plan.tiled = plan.vae < whole;
     }
-    plan.fits = !tooMuch(std::max(plan.activations, plan.vae));
+    while (upscaler && tooMuch(plan.upscaler) &&
+           (plan.upscalerTile == 0 || plan.upscalerTile > kSmallestUpscalerTile)) {
+        plan.upscalerTile = smallerTile(plan.upscalerTile);
+        plan.upscaler = enlargingOf(*upscaler, plan.upscalerTile);
+    }
+    plan.fits = !tooMuch(std::max({plan.activations, plan.vae, plan.upscaler}));
     return plan;
 }
 

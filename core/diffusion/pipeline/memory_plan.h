@@ -2,10 +2,12 @@
 
 #include "core/diffusion/pipeline/checkpoint_config.h"
 #include "core/modelfile/tensor_index.h"
+#include "core/modelfile/upscaler_file.h"
 #include "core/params/generation_request.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,14 @@ struct PlannedModel {
     std::uint64_t held = 0;   ///< of weights - paged, what is there already
 };
 
+/// An upscaler of pictures that a run uses beside its checkpoints, and what it has to do.
+struct PlannedUpscaler {
+    UpscalerConfig config;
+    std::uint64_t weights = 0;           ///< bytes, as they will lie in memory
+    std::int64_t tile = 192;             ///< pixels of a tile's side that is wanted; 0: whole pictures
+    std::int64_t width = 0, height = 0;  ///< of the largest picture that goes through it
+};
+
 /// Where a run computes.
 struct PlanPlace {
     bool onCpu = true;
@@ -29,20 +39,22 @@ struct PlanPlace {
 /// What a run takes at its peak, computed from shapes before it begins, and what becomes smaller so that it fits.
 /// Units  bytes.
 struct MemoryPlan {
-    std::uint64_t weights = 0;      ///< of all checkpoints that it names
+    std::uint64_t weights = 0;      ///< of all checkpoints that it names, and of its upscaler
     std::uint64_t paged = 0;        ///< … of mapped files
     std::uint64_t held = 0;         ///< … of the rest, what is there already
     std::uint64_t activations = 0;  ///< of the denoising network, with `rows`
     std::uint64_t vae = 0;          ///< of coding one picture, in tiles when `tiled`
+    std::uint64_t upscaler = 0;     ///< of enlarging `upscalerTile` pixels of a picture
     std::uint64_t pictures = 0;     ///< latents, start pictures and pictures on their way out
     std::uint64_t available = 0;
-    std::int64_t rows = 0;     ///< of the network's batch, computed together
-    std::int64_t allRows = 0;  ///< of the whole batch: each picture's parts and the negative prompt
+    std::int64_t rows = 0;          ///< of the network's batch, computed together
+    std::int64_t allRows = 0;       ///< of the whole batch: each picture's parts and the negative prompt
+    std::int64_t upscalerTile = 0;  ///< pixels of a tile's side; 0: whole pictures, or there is no upscaler
     bool tiled = false;
     bool fits = true;
 
     /// What the run itself takes beside weights.
-    std::uint64_t run() const { return std::max(activations, vae) + pictures; }
+    std::uint64_t run() const { return std::max({activations, vae, upscaler}) + pictures; }
     /// What has to be found: nothing of it can be dropped while the run computes.
     std::uint64_t needed() const { return weights - paged - held + run(); }
     /// English, with the numbers.
@@ -53,8 +65,9 @@ struct MemoryPlan {
 PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, bool onCpu);
 
 /// The plan of a run with these checkpoints: the model first, then hires fix's and the refiner, where there are any.
-/// Where it does not fit, fewer rows are computed together, then pictures are coded in tiles; when that is not enough,
-/// `fits` is false.
-MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place);
+/// Where it does not fit, fewer rows are computed together, pictures are coded in tiles and enlarged in smaller ones;
+/// when that is not enough, `fits` is false.
+MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place,
+                   const std::optional<PlannedUpscaler> &upscaler = {});
 
 }  // namespace sg

@@ -31,8 +31,11 @@ struct LatentPlane {
 
 /// Work that the pipeline needs in the middle of a task and leaves to others.
 struct TaskTools {
-    /// An RGB picture at another size: the upscaler of hires fix.
-    std::function<Image(const Image &picture, int width, int height)> enlarge = {};
+    /// An RGB picture at another size: the upscaler of hires fix. Tells of each of `enlargeParts` parts when it is
+    /// done.
+    std::function<Image(const Image &picture, int width, int height, const std::function<void()> &partDone)> enlarge =
+        {};
+    std::int64_t enlargeParts = 0;  ///< of one picture; each counts as a step in the task's progress
     /// Merges into the networks what the tags of these prompts ask for, those of the pictures of a batch. Called before
     /// each pass, if there is one; `larger`: it is that of hires fix. Throws Failure.
     std::function<void(const std::vector<std::string> &prompts, bool larger)> useNetworks = {};

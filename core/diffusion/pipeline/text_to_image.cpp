@@ -115,6 +115,7 @@ private:
     torch::Tensor drawBoth(std::int64_t batch);
     torch::Tensor drawLarger(const torch::Tensor &latents);
     torch::Tensor goOnLarger();
+    std::int64_t partsOfBatch() const;
     torch::Tensor enlarged(const torch::Tensor &latents);
     torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
@@ -142,6 +143,7 @@ private:
     std::int64_t m_steps = 0;        // of both passes of a batch
     std::int64_t m_stepsBefore = 0;  // those of the pass that is over
     std::int64_t m_firstImage = 0;   // of the running batch
+    std::int64_t m_parts = 0;        // of enlarging, of the running batch
     std::int64_t m_decoded = 0;      // pictures of the running batch
     DecodedPreviews m_previews;
 };
@@ -296,7 +298,7 @@ std::unique_ptr<ParkedTask> Task::run(const ParkedTask *from)
             m_firstImage = iteration * m_request.batchSize;
             requireUnchanged();
             m_stepsBefore = 0;
-            m_decoded = 0;
+            m_parts = m_decoded = 0;
             const bool inLarger = m_from && m_from->larger;
             torch::Tensor latents = m_from ? torch::Tensor() : keptLatents(iteration);
             if (!latents.defined()) {
@@ -421,9 +423,16 @@ torch::Tensor Task::drawLarger(const torch::Tensor &latents)
 torch::Tensor Task::goOnLarger()
 {
     m_stepsBefore = m_first->updates();
+    m_parts = partsOfBatch();
     (void)guidanceOfBatch();
     sampling::NoiseSource noise = m_from->noise;
     return sample(*m_hires, guidanceOfLarger(), noise, {});
+}
+
+std::int64_t Task::partsOfBatch() const
+{
+    const bool inPixels = m_hires && !isLatentUpscaler(m_request.hires.upscaler);
+    return inPixels ? m_tools.enlargeParts * m_request.batchSize : 0;
 }
 
 torch::Tensor Task::enlarged(const torch::Tensor &latents)
@@ -440,8 +449,11 @@ torch::Tensor Task::enlarged(const torch::Tensor &latents)
         for (std::int64_t i = 0; i < latents.size(0); ++i) {
             requireNotStopped(m_context.stop);
             const Image small = toImage(decodeOne(m_checkpoint, latents.narrow(0, i, 1)));
-            const Image grown =
-                m_tools.enlarge(small, static_cast<int>(hires.size.upWidth), static_cast<int>(hires.size.upHeight));
+            const Image grown = m_tools.enlarge(small, static_cast<int>(hires.size.upWidth),
+                                                static_cast<int>(hires.size.upHeight), [this] {
+                                                    ++m_parts;
+                                                    report({.step = m_stepsBefore, .sampled = false});
+                                                });
             all.push_back(encodePictures(m_hires->checkpoint(), {grown}, m_context.stop));
         }
         large = torch::cat(all);
@@ -481,8 +493,8 @@ void Task::report(StepProgress progress)
     progress.image = m_firstImage;
     progress.images = m_request.imageCount();
     // Samplers with steps of their own size may make more of them than was said.
-    const std::int64_t ofBatch = m_steps + m_request.batchSize;
-    const std::int64_t done = m_firstImage / m_request.batchSize * ofBatch + progress.step + m_decoded;
+    const std::int64_t ofBatch = m_steps + partsOfBatch() + m_request.batchSize;
+    const std::int64_t done = m_firstImage / m_request.batchSize * ofBatch + progress.step + m_parts + m_decoded;
     progress.fraction = static_cast<double>(done) / static_cast<double>(m_request.iterations * ofBatch);
     m_sink.progress(progress);
 }
@@ -507,6 +519,7 @@ void Task::decode(const torch::Tensor &latents)
             if (begun.defined()) m_tools.latentsMoved(m_firstImage + i, movedBetween(begun[i], latents[i]));
             m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
             m_decoded = i + 1;
+            m_parts = partsOfBatch();  // also where the latents were kept
             report({.step = m_steps, .sampled = false});
         }
     } catch (Failure &failure) {

@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/layers.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/modelfile/model_file.h"
 
@@ -20,8 +21,10 @@ constexpr double kSlope = 0.2;     // below zero
 constexpr double kResidual = 0.2;  // of what a block adds
 constexpr std::size_t kConvs = 5, kDenseBlocks = 3;
 
-void requireGoingOn(const std::stop_token &stop)
+/// Between the blocks: a sign of life, and whether the work is wanted yet.
+void goOn(const std::stop_token &stop)
 {
+    nn::Pulse::beat();
     if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
 }
 
@@ -103,15 +106,18 @@ public:
         {
             torch::Tensor deep = made;
             for (const auto &block : m_blocks) {
-                requireGoingOn(stop);
+                goOn(stop);
                 deep = block->forward(deep);
             }
             made = m_body->forwardPlus(deep, made);
         }
-        for (nn::Conv2d &up : m_ups)
+        for (nn::Conv2d &up : m_ups) {
+            goOn(stop);
             made = bent(up->forwardDoubled(made, 2 * made.size(2), 2 * made.size(3)));
+        }
+        goOn(stop);
         made = bent(m_hr->forward(made));
-        requireGoingOn(stop);
+        goOn(stop);
         made = m_last->forward(made);
         return made.narrow(2, 0, x.size(2) * m_scale).narrow(3, 0, x.size(3) * m_scale);
     }
@@ -160,7 +166,7 @@ public:
     {
         torch::Tensor made = x.contiguous(at::MemoryFormat::ChannelsLast);
         for (std::size_t i = 0; i < m_slopes.size(); ++i) {
-            requireGoingOn(stop);
+            goOn(stop);
             made = m_slopes[i]->forward(m_convs[i]->forward(made));
         }
         const torch::Tensor added = at::pixel_shuffle(m_convs.back()->forward(made), m_scale);
@@ -233,11 +239,6 @@ std::uint64_t Upscaler::weightBytes() const
     return sum;
 }
 
-std::uint64_t Upscaler::runBytes(std::int64_t height, std::int64_t width) const
-{
-    return upscalerBytes(m_file.config, height, width);
-}
-
 void Upscaler::load(const std::stop_token &stop)
 {
     nn::WeightSource source{m_file.index, {}, m_device, torch::kFloat32, stop};
@@ -252,7 +253,7 @@ void Upscaler::load(const std::stop_token &stop)
 
 Image Upscaler::enlarge(const Image &rgb, const std::stop_token &stop)
 {
-    requireGoingOn(stop);
+    goOn(stop);
     if (!m_network) load(stop);
     // Seamless is the drawing network's: A1111 enlarges as if it were any picture.
     const nn::WrapScope wrap({});

@@ -20,7 +20,7 @@ namespace sg {
 class UpscalerNetwork : public torch::nn::Module {
 public:
     /// Shapes  x [B, 3, H, W] -> [B, 3, scale * H, scale * W]. Units  0..1, not clamped.
-    /// Errors  throws Failure Cancelled, between the blocks.
+    /// Errors  throws Failure Cancelled, between the blocks, of each of which nn::Pulse tells.
     virtual torch::Tensor forward(const torch::Tensor &x, const std::stop_token &stop = {}) = 0;
 };
 
@@ -38,10 +38,10 @@ public:
     /// Reads the header; weights are read when they are needed. Errors  throws Failure NotFound, UnusableFile.
     Upscaler(const std::filesystem::path &path, const torch::Device &device);
 
+    const UpscalerConfig &config() const { return m_file.config; }
     int scale() const { return static_cast<int>(m_file.config.scale); }
     /// Of the weights. Units  bytes.
     std::uint64_t weightBytes() const;
-    std::uint64_t runBytes(std::int64_t height, std::int64_t width) const;
 
     /// An RGB picture, or a tile of one, scale() times as large; halves are rounded to even, as A1111 rounds here.
     /// Errors  throws Failure UnusableFile, ModelChanged, Cancelled, and NonFinite when what was made is no picture.

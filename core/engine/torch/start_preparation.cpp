@@ -46,8 +46,8 @@ Image cut(const Image &image, const imaging::Region &region)
 
 }  // namespace
 
-StartPreparation::StartPreparation(const GenerationRequest &request, std::int64_t latentFactor)
-    : m_batchSize(request.batchSize)
+StartPreparation::StartPreparation(const GenerationRequest &request, std::int64_t latentFactor, imaging::Larger larger)
+    : m_batchSize(request.batchSize), m_larger(std::move(larger))
 {
     const StartPictures &start = request.start;
     if (!start.used()) return;
@@ -144,12 +144,13 @@ Image StartPreparation::preparePicture(const GenerationRequest &request, const I
         imaging::paste(canvas, image, request.start.outpaint.left, request.start.outpaint.up);
         image = std::move(canvas);
     } else if (!m_region && !m_prepared.stretchLatents) {
-        image = imaging::toRgb(imaging::resized(image, resizeModeOf(request), width, height));
+        image = imaging::toRgb(imaging::resized(image, resizeModeOf(request), width, height, m_larger));
     }
     if (!m_overlayMask.empty()) m_overlays.push_back(imaging::overlayOf(image, m_overlayMask));
     if (m_soft) m_grounds.push_back(image);
     if (m_region)
-        image = imaging::toRgb(imaging::resized(cut(image, *m_region), ResizeMode::ResizeAndFill, width, height));
+        image =
+            imaging::toRgb(imaging::resized(cut(image, *m_region), ResizeMode::ResizeAndFill, width, height, m_larger));
     if (!m_prepared.mask.empty() && request.start.maskedContent != MaskedContent::Original)
         image = imaging::filledFromSurroundings(image, m_drawnMask);
     if (request.start.colourCorrection)
@@ -189,17 +190,8 @@ Image StartPreparation::finished(std::int64_t index, Image drawn) const
     if (!m_colours.empty()) drawn = imaging::withColoursOf(drawn, ofPicture(m_colours, index));
     if (m_overlays.empty()) return drawn;
     const Image &overlay = m_softOverlay.empty() ? ofPicture(m_overlays, index) : m_softOverlay;
-    if (m_region) return imaging::withOverlay(drawn, overlay, *m_region);
+    if (m_region) return imaging::withOverlay(drawn, overlay, *m_region, m_larger);
     return imaging::withOverlay(drawn, overlay);
-}
-
-std::function<Image(const Image &, int, int)> pictureEnlarger(const GenerationRequest &request)
-{
-    const imaging::Filter filter =
-        request.hires.upscaler == "Nearest" ? imaging::Filter::Nearest : imaging::Filter::Lanczos;
-    return [filter](const Image &picture, int width, int height) {
-        return imaging::resample(picture, width, height, filter);
-    };
 }
 
 }  // namespace sg::engine

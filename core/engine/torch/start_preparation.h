@@ -3,9 +3,9 @@
 #include "core/diffusion/pipeline/generation_sink.h"
 #include "core/diffusion/pipeline/prepared_start.h"
 #include "core/imaging/mask.h"
+#include "core/imaging/resize_mode.h"
 #include "core/params/generation_request.h"
 
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -17,7 +17,8 @@ class StartPreparation {
 public:
     /// `latentFactor`: pixels for each latent pixel. Errors  throws Failure InvalidArgument (start pictures of
     /// different sizes where a mask or outpainting needs them of one, a canvas smaller than the picture).
-    StartPreparation(const GenerationRequest &request, std::int64_t latentFactor);
+    /// `larger`: how pictures become larger; Lanczos where it is empty.
+    StartPreparation(const GenerationRequest &request, std::int64_t latentFactor, imaging::Larger larger = {});
 
     const PreparedStart &prepared() const { return m_prepared; }
     /// Soft inpainting: how far the latents of a drawn picture have moved. Comes before finished().
@@ -34,6 +35,7 @@ private:
     const Image &ofPicture(const std::vector<Image> &list, std::int64_t index) const;
 
     std::int64_t m_batchSize = 1;
+    imaging::Larger m_larger;
     std::optional<SoftInpainting> m_soft;
     PreparedStart m_prepared;
     Image m_overlayMask;                      // empty without a mask
@@ -45,13 +47,20 @@ private:
     std::vector<Image> m_colours;             // likewise
 };
 
-/// Hands the pictures on after StartPreparation has finished them.
+/// Hands the pictures on after StartPreparation has finished them. `before`: the share of the work that is done by
+/// then.
 class FinishingSink final : public GenerationSink {
 public:
-    FinishingSink(const StartPreparation &preparation, GenerationSink &sink) : m_preparation(preparation), m_sink(sink)
+    FinishingSink(const StartPreparation &preparation, GenerationSink &sink, double before = 0)
+        : m_preparation(preparation), m_sink(sink), m_before(before)
     {
     }
-    void progress(const StepProgress &progress) override { m_sink.progress(progress); }
+    void progress(const StepProgress &progress) override
+    {
+        StepProgress told = progress;
+        told.fraction = m_before + (1 - m_before) * told.fraction;
+        m_sink.progress(told);
+    }
     void alive() override { m_sink.alive(); }
     bool previewDue() override { return m_sink.previewDue(); }
     bool pauseWanted() override { return m_sink.pauseWanted(); }
@@ -71,9 +80,7 @@ public:
 private:
     const StartPreparation &m_preparation;
     GenerationSink &m_sink;
+    double m_before;
 };
-
-/// Hires fix's upscalers that work on pictures: None, Lanczos, Nearest.
-std::function<Image(const Image &, int, int)> pictureEnlarger(const GenerationRequest &request);
 
 }  // namespace sg::engine

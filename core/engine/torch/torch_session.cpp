@@ -2,8 +2,8 @@
 
 #include "core/base/log.h"
 #include "core/diffusion/nn/out_of_memory.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/pipeline/text_to_image.h"
-#include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
 #include "core/diffusion/vae/vae_config.h"
 #include "core/engine/messages.h"
@@ -11,7 +11,7 @@
 #include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
-#include "core/imaging/upscale_tiles.h"
+#include "core/engine/torch/task_upscaler.h"
 #include "core/modelfile/model_kind.h"
 #include "core/modelfile/sidecar.h"
 #include "core/params/coding_rows.h"
@@ -146,36 +146,39 @@ std::vector<FileIdentity> identitiesOf(const ModelRef &model)
     return all;
 }
 
-/// Hires fix's upscaler, where a file is one. Its header is read here, before anything is drawn.
-/// Errors  throws Failure InvalidArgument for a name that nothing has, and what Upscaler throws.
-std::shared_ptr<Upscaler> upscalerOf(const ModelRef &model, const GenerationRequest &request,
-                                     const torch::Device &device)
-{
-    const std::vector<std::string> &own = engineTable().find("hr_upscaler")->choices;
-    const std::string &name = request.hires.upscaler;
-    if (!request.hires.enabled || std::find(own.begin(), own.end(), name) != own.end()) return {};
-    if (!model.upscaler)
-        throw Failure{{ErrorCode::InvalidArgument, "there is no upscaler named \"" + name + "\"", "hr_upscaler"}};
-    return std::make_shared<Upscaler>(model.upscaler->path, device);
-}
+constexpr double kEnlargingShare = 0.25;  // of the progress, where start pictures are made larger
 
-std::function<Image(const Image &, int, int)> enlargerOf(const std::shared_ptr<Upscaler> &upscaler,
-                                                         const GenerationRequest &request, const std::stop_token &stop)
+/// Makes start pictures larger. What it has done of that goes into `before`, the share of the task, and to the sink.
+imaging::Larger largerOf(const TaskUpscaler &upscaler, const GenerationRequest &request, GenerationSink &sink,
+                         const std::stop_token &stop, double &before)
 {
-    if (!upscaler) return pictureEnlarger(request);
-    return [upscaler, stop](const Image &picture, int width, int height) {
-        return imaging::enlargeTo(picture, width, height, upscaler->scale(),
-                                  [&](const Image &tile) { return upscaler->enlarge(tile, stop); });
+    if (!upscaler.forStart()) return {};
+    const auto pictures = static_cast<double>(request.start.pictures.size());
+    return [&upscaler, &sink, &before, stop, pictures, steps = request.steps,
+            images = request.imageCount()](const Image &picture, int width, int height) {
+        const double begun = before;
+        const auto parts = static_cast<double>(upscaler.parts(picture.width, picture.height, width, height));
+        return upscaler.enlarge(
+            picture, width, height,
+            [&] {
+                before = std::min(kEnlargingShare, before + kEnlargingShare / pictures / parts);
+                if (begun < kEnlargingShare)
+                    sink.progress({.steps = steps, .images = images, .fraction = before, .sampled = false});
+            },
+            stop);
     };
 }
 
 /// Draws between the work on pixels before and after, once or in loops, which are not left on the way.
 std::unique_ptr<ParkedTask> drawFinished(const TaskModels &models, const GenerationRequest &request, TaskTools tools,
-                                         GenerationSink &sink, const std::stop_token &stop, const ParkedTask *from)
+                                         const TaskUpscaler &upscaler, GenerationSink &sink,
+                                         const std::stop_token &stop, const ParkedTask *from)
 {
     const auto drawOne = [&](const GenerationRequest &wanted, GenerationSink &to) {
-        StartPreparation preparation(wanted, models.base.checkpoint.config.latentFactor);
-        FinishingSink finishing(preparation, to);
+        double before = 0;
+        StartPreparation preparation(wanted, models.base.checkpoint.config.latentFactor,
+                                     largerOf(upscaler, wanted, to, stop, before));
+        FinishingSink finishing(preparation, to, before);
         tools.latentsMoved = [&](std::int64_t index, const LatentPlane &distance) {
             preparation.latentsMoved(index, distance);
         };
@@ -265,10 +268,10 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &
 
 Expected<MemoryPlan> TorchSession::plan(const ModelRef &model, const GenerationRequest &request)
 {
-    return guarded([&] { return planOf(model, request); });
+    return guarded([&] { return planOf(model, request, TaskUpscaler(model, request, m_store.device())); });
 }
 
-MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request)
+MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request, const TaskUpscaler &upscaler)
 {
     m_store.choose(model.path, model.choices);
     for (const auto *other : {&model.hires, &model.refiner})
@@ -277,7 +280,7 @@ MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &
     std::vector<PlannedModel> models;
     for (const std::string &path : use.paths)
         models.push_back(m_store.describe(path));
-    return planRun(models, request, m_store.placeFor(use));
+    return planRun(models, request, m_store.placeFor(use), upscaler.planned());
 }
 
 /// What coding pictures may use now: what the device has, but of a budget no more than the run's own part.
@@ -296,9 +299,11 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     if (left && left->files != identitiesOf(model))
         throw Failure{{ErrorCode::ModelChanged, "a model file changed while the task was paused", model.path}};
     m_store.keep(model.keep);
-    const MemoryPlan plan = planOf(model, request);
+    // Start pictures are made larger before anything is drawn, so the signs of life begin here.
+    const nn::Pulse::Scope pulse([&sink] { sink.alive(); });
+    TaskUpscaler upscaler(model, request, m_store.device());
+    const MemoryPlan plan = planOf(model, request, upscaler);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
-    const std::shared_ptr<Upscaler> upscaler = upscalerOf(model, request, m_store.device());
 
     UsedModel base(m_store, model.path, model, sink, stop);
     base.companions.begin();
@@ -318,16 +323,24 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
             refiner->companions.beginRefiner();
     }
     if (refiner) models.refiner.emplace(refiner->forTask());
-    const std::uint64_t enlarging =
-        upscaler ? upscaler->weightBytes() + upscaler->runBytes(imaging::kUpscaleTile, imaging::kUpscaleTile) : 0;
-    m_store.makeRoom(std::max(plan.run(), enlarging));
+    m_store.makeRoom(plan.run() + upscaler.weightBytes());
+    upscaler.fit(plan, sink);
     for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
         if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
     if (plan.rows < plan.allRows)
         sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
                      std::to_string(plan.allRows) + " rows at once");
 
-    TaskTools tools{.enlarge = enlargerOf(upscaler, request, stop),
+    const HiresSize &large = request.hires.size;
+    TaskTools tools{.enlarge =
+                        [&upscaler, stop](const Image &picture, int width, int height, const auto &partDone) {
+                            return upscaler.enlarge(picture, width, height, partDone, stop);
+                        },
+                    .enlargeParts =
+                        request.hires.enabled
+                            ? upscaler.parts(static_cast<int>(request.width), static_cast<int>(request.height),
+                                             static_cast<int>(large.upWidth), static_cast<int>(large.upHeight))
+                            : 0,
                     .useNetworks =
                         [&](const auto &prompts, bool larger) {
                             if (!larger || !hires) return base.companions.useLoras(prompts, larger);
@@ -337,10 +350,14 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
                     .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
                     .kept = &m_kept,
                     .drawing = drawingOf(model, request)};
-    if (m_store.budget() > 0) tools.room = [this, use = useOf(model, request), plan] { return codingRoom(use, plan); };
+    if (m_store.budget() > 0)
+        tools.room = [this, use = useOf(model, request), plan, &upscaler] {
+            const std::uint64_t room = codingRoom(use, plan);
+            return room - std::min(room, upscaler.weightBytes());
+        };
     if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
-        drawFinished(models, request, std::move(tools), sink, stop, left ? left->task.get() : nullptr);
+        drawFinished(models, request, std::move(tools), upscaler, sink, stop, left ? left->task.get() : nullptr);
     // Not before: a task that fails tells nobody.
     for (const std::optional<UsedModel> *one : {&hires, &refiner})
         if (*one) (*one)->resident->told = true;

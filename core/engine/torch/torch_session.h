@@ -13,6 +13,8 @@
 
 namespace sg::engine {
 
+class TaskUpscaler;
+
 /// The backend that computes. The one place where what torch and core/diffusion throw becomes a value.
 class TorchSession final : public Backend {
 public:
@@ -31,7 +33,7 @@ public:
     std::vector<ResidentModel> residentModels() const override { return m_store.residents(); }
 
 private:
-    MemoryPlan planOf(const ModelRef &model, const GenerationRequest &request);
+    MemoryPlan planOf(const ModelRef &model, const GenerationRequest &request, const TaskUpscaler &upscaler);
     std::uint64_t codingRoom(const ModelStore::Use &use, const MemoryPlan &plan) const;
     std::unique_ptr<ParkedRun> draw(const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
                                     const std::stop_token &stop, const ParkedRun *from);

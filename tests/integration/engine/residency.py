@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 
-from companions import TO_K, lora
+from companions import TO_K, lora, write
 from engine_pipe import Engine, run
 
 STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
@@ -149,6 +149,97 @@ def what_does_not_fit_becomes_smaller_or_is_refused():
     assert engine.close() == 0 and engine.noise is None
 
 
+def upscaler(path, features=64, scale=2):
+    """A compact one that repeats pixels."""
+    tensors = {}
+    for number, out, ins in ((0, features, 3), (2, features, features), (4, 3 * scale ** 2, features)):
+        tensors[f"body.{number}.weight"] = ("F32", (out, ins, 3, 3), bytes(4 * out * ins * 9))
+        tensors[f"body.{number}.bias"] = ("F32", (out,), bytes(4 * out))
+    for number in (1, 3):
+        tensors[f"body.{number}.weight"] = ("F32", (features,), bytes(4 * features))
+    return str(write(path, tensors))
+
+
+def upscalers_are_planned():
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "2x.safetensors")
+        MODEL = model(str(STARTER), upscaler={"name": "2x", "path": upscaler(file)})
+        weights = sum(4 * (out * (ins * 9 + 1)) for out, ins in ((64, 3), (64, 64), (12, 64))) + 2 * 4 * 64
+        hires = {**PARAMS, "enable_hr": True, "hr_scale": 2, "hr_upscaler": "2x", "denoising_strength": .5}
+        engine = started()
+        count = 0
+
+        def plan(**params):
+            nonlocal count
+            count += 1
+            engine.send("plan", f"p{count}", model=MODEL, params={**hires, **params})
+            answer = engine.until(f"p{count}", {"plan", "error"})[-1][0]
+            assert answer["type"] == "plan", answer
+            assert answer["needed"] == (answer["weights"] - answer["mapped"] - answer["held"] + answer["pictures"]
+                                        + max(answer["activations"], answer["vae"], answer["upscaler"]))
+            return answer
+
+        plain, large = plan(hr_upscaler="Lanczos"), plan(ESRGAN_tile=512)
+        assert plain["upscaler"] == 0 and plain["upscalerTile"] == 0 and large["upscalerTile"] == 512, (plain, large)
+        assert large["weights"] == plain["weights"] + weights, (large, plain, weights)
+        # Two layers' channels for each pixel of the tile at least; the whole small picture is less than a tile.
+        assert large["upscaler"] > 512 * 512 * 64 * 4 * 2 and plan()["upscaler"] > 192 * 192 * 64 * 4 * 2
+        assert large["upscaler"] > plan()["upscaler"] > plan(ESRGAN_tile=96)["upscaler"] > plan(ESRGAN_tile=0)["upscaler"]
+        whole = plan(ESRGAN_tile=0, width=1024, height=1024)
+        assert whole["upscaler"] > 1024 * 1024 * 64 * 4 * 2 and whole["upscalerTile"] == 0, whole
+        assert engine.ask("status", "s")["models"] == [], "a plan loads nothing"
+        # Too little for a tile of 512, enough for the rest.
+        tight = large["weights"] - large["mapped"] + large["pictures"] + max(large["activations"], large["vae"]) + MIB
+        assert max(large["activations"], large["vae"]) + MIB < large["upscaler"], large
+        engine.ask("hello", "h", budget=tight)
+        less = plan(ESRGAN_tile=512)
+        assert less["fits"] and 48 <= less["upscalerTile"] < 512, less
+        events = engine.generate("tight", MODEL, {**hires, "ESRGAN_tile": 512})
+        done, infotext = events[-1][0], next(header["infotext"] for header, _ in events if header["type"] == "image")
+        assert done["type"] == "done" and any(f"tiles of {less['upscalerTile']} pixels" in w for w in done["warnings"]), done
+        engine.ask("hello", "h2", budget=0)
+        asked = engine.generate("asked", MODEL, {**hires, "ESRGAN_tile": less["upscalerTile"]})
+        assert f"ESRGAN tile: {less['upscalerTile']}" in infotext or less["upscalerTile"] == 192, infotext
+        assert picture(asked) == picture(events), "smaller tiles for want of memory are others than those one asks for"
+        # What is resident beside the task's own has to go first.
+        assert [m["path"] for m in engine.ask("status", "s2")["models"]] == [str(STARTER)]
+        engine.ask("hello", "h3", budget=large["weights"] - large["mapped"] + MIB)
+        last = engine.generate("none", MODEL, {**hires, "ESRGAN_tile": 48})[-1][0]
+        assert last["code"] == "out_of_memory" and "for the upscaler" in last["message"] and last["message"].count("MiB") >= 5, last
+        assert engine.close() == 0 and engine.noise is None
+
+
+def tiles_of_upscalers_move_the_progress():
+    """…and a task ends between them. A step of one pixel, so that there is time for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "2x.safetensors")
+        MODEL = model(str(STARTER), upscaler={"name": "2x", "path": upscaler(file, features=8)})
+        hires = {**PARAMS, "enable_hr": True, "hr_scale": 2, "hr_upscaler": "2x", "denoising_strength": .5, "hr_second_pass_steps": 1}
+        engine = started()
+        events = [header for header, _ in engine.generate("t", MODEL, {**hires, "ESRGAN_tile": 16, "ESRGAN_tile_overlap": 8, "batch_size": 2})]
+        told = [(event["step"], event["fraction"]) for event in events if event["type"] == "progress"]
+        between = [fraction for step, fraction in told if step == PARAMS["steps"]]
+        tiles = 2 * ((64 - 8) // 8) ** 2
+        assert len(between) == tiles + 1 and between == sorted(set(between)), (len(between), between)
+        fractions = [fraction for _, fraction in told]
+        assert fractions == sorted(fractions) and fractions[-1] == 1, fractions
+        # Each is about as much as a step.
+        assert between[-1] - between[0] > .8, between
+        engine.send("generate", "c", model=MODEL, params={**hires, "ESRGAN_tile": 16, "ESRGAN_tile_overlap": 15})
+        seen, asked = 0, False
+        while True:
+            header, _ = engine.next()
+            if header["id"] == "c" and header["type"] == "progress" and header["step"] == PARAMS["steps"]:
+                seen += 1
+            if seen == 2 and not asked:
+                engine.send("cancel", "stop", task="c")
+                asked = True
+            if header["id"] == "c" and header["type"] in ("done", "error"):
+                break
+        assert header.get("code") == "cancelled" and seen < 49 * 49, (header, seen)
+        assert engine.close() == 0 and engine.noise is None
+
+
 def switch(count):
     """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
     with Files(3) as paths:
@@ -181,4 +272,5 @@ def many_switches():
 if __name__ == "__main__":
     run([many_switches] if sys.argv[1:] == ["many_switches"] else
         [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
+         upscalers_are_planned, tiles_of_upscalers_move_the_progress,
          sixty_switches])

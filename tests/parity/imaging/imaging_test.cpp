@@ -267,23 +267,31 @@ SG_CASE(enlargesInTilesAsA1111)
             for (int x = 0; x < 3 * ground.width; ++x)
                 ground.row(y)[x] = static_cast<std::uint8_t>(7 * (x / 3) + 13 * y + 31 * (x % 3) + x / 3 * y % 17 * 11);
         const int scale = std::stoi(part.back());
-        const Enlarge enlarge = [scale](const Image &tile) {
-            CHECK(tile.width <= kUpscaleTile && tile.height <= kUpscaleTile);
+        std::int64_t calls = 0, planned = 0;
+        const Enlarge enlarge = [scale, &calls](const Image &tile) {
+            ++calls;
             return stretched(tile, scale);
         };
-        const Image made = part.front() == "tiles" ? enlargeInTiles(ground, scale, enlarge)
-                                                   : enlargeTo(ground, number(3), number(4), scale, enlarge);
+        UpscaleTiles grid;
+        const bool own = part.front() == "tiles";
+        if (own && part.size() == 6) grid = {number(3), number(4)};
+        const Image made = own ? enlargeInTiles(ground, scale, grid, enlarge)
+                               : enlargeTo(ground, number(3), number(4), scale, grid, enlarge);
+        if (!own)
+            for (const Enlarging &one : enlargingsTo(ground.width, ground.height, number(3), number(4), scale, grid))
+                planned += one.tiles;
+        CHECK(own || calls == planned);
         if (hashed(made) != tiles.numbers(name).at(0)) sg::test::failed(name.c_str(), 0, "another picture");
         ++cases;
     }
-    CHECK(cases == 12);
+    CHECK(cases == 17);
 }
 
 SG_CASE(enlargesNoFurtherThanPicturesMayBe)
 {
     const auto never = [](const Image &tile) { return stretched(tile, 8); };
     try {
-        (void)enlargeTo(Image(2056, 8, 3), 4096, 16, 8, never);
+        (void)enlargeTo(Image(2056, 8, 3), 4096, 16, 8, {}, never);
         CHECK(false);
     } catch (const Failure &failure) {
         CHECK(failure.error.code == ErrorCode::InvalidArgument && failure.error.subject == "hr_upscaler");

@@ -1,4 +1,5 @@
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/upscale/upscaler.h"
@@ -207,6 +208,39 @@ SG_CASE(upscalers)
         const torch::Tensor x = io.at(name + ".x"), y = io.at(name + ".y");
         checkParity(
             one.file, *network, [&] { return relativeError(network->forward(x), y); }, {}, kTolerance, one.tensors);
+    }
+}
+
+// A sign of life before every block, and the end of the work at any of them.
+SG_CASE(upscalersBeat)
+{
+    for (const auto &[name, blocks] : {std::pair("old4.safetensors", 2 + 2 + 2), {"compact2.pth", 3}}) {
+        const auto file = sg::readUpscaler(*sg::readModelFile(kData + "/upscaler_" + name));
+        const auto network = sg::makeUpscalerNetwork(file->config);
+        const auto mapped = sg::nn::MappedFile::open(file->index.path(), file->index.identity());
+        sg::nn::BindReport report;
+        sg::nn::bind(*network, "", {file->index, {*mapped}}, report);
+        const torch::Tensor x = at::rand({1, 3, 8, 8});
+        int beats = 0;
+        std::stop_source stop;
+        {
+            const sg::nn::Pulse::Scope pulse([&] { ++beats; });
+            network->forward(x, stop.get_token());
+        }
+        CHECK(beats == blocks);
+        for (int last = 1; last <= blocks; ++last) {
+            std::stop_source asked;
+            int seen = 0;
+            const sg::nn::Pulse::Scope pulse([&, wanted = last] {
+                if (++seen == wanted) asked.request_stop();
+            });
+            try {
+                network->forward(x, asked.get_token());
+                CHECK(false);
+            } catch (const sg::Failure &failure) {
+                CHECK(failure.error.code == sg::ErrorCode::Cancelled && seen == last);
+            }
+        }
     }
 }
 
