@@ -42,6 +42,7 @@ constexpr ParamOption kParams[] = {
 constexpr ParamOption kPictureParams[] = {
     {"strength", "denoising_strength", "How far the result may move away from the start: 0 to 1."},
     {"resize-mode", "resize_mode", "Stretch, crop or fill a start picture of another shape: a name or its number."},
+    {"upscaler", "upscaler_for_img2img", "Makes start pictures larger: Lanczos, or an upscaler's name."},
     {"mask-blur", "mask_blur", "How softly the mask ends, in pixels."},
     {"fill", "inpainting_fill", "What fills the masked part first: fill, original, latent noise, latent nothing."},
     {"padding", "inpaint_full_res_padding", "Surroundings of the masked area, in pixels."},
@@ -54,7 +55,7 @@ constexpr ParamOption kPictureParams[] = {
     {"hires-scheduler", "hr_scheduler", "Schedule of the second pass."},
     {"hires-prompt", "hr_prompt", "Prompt of the second pass."},
     {"hires-scale", "hr_scale", "How much larger hires fix draws."},
-    {"hires-upscaler", "hr_upscaler", "Latent, Lanczos, …"},
+    {"hires-upscaler", "hr_upscaler", "Latent, Lanczos, …, or an upscaler's name."},
     {"hires-steps", "hr_second_pass_steps", "Steps of the second pass; 0 is as many as the first."},
 };
 

@@ -140,6 +140,28 @@ Json upscalersJson(const ParamTable &table, const ModelLibrary &library, bool la
     return list;
 }
 
+/// By their names, as nothing in the files tells them from other upscalers of the same networks: RealESRGAN_x4plus,
+/// realesr-general-x4v3, 4x R-ESRGAN …
+bool isRealEsrgan(const ModelRecord &model)
+{
+    std::string name;
+    for (const char c : model.name)
+        if (c >= 'A' && c <= 'Z')
+            name += static_cast<char>(c - 'A' + 'a');
+        else if (c >= 'a' && c <= 'z')
+            name += c;
+    return name.find("realesr") != std::string::npos || name.find("resrgan") != std::string::npos;
+}
+
+Json realEsrganJson(const ModelLibrary &library)
+{
+    Json list = Json::array();
+    for (const ModelRecord &model : library.models())
+        if (model.type == "upscaler" && model.status != "unusable" && model.status != "deleted" && isRealEsrgan(model))
+            list.push_back({{"name", model.name}, {"path", model.path}, {"scale", model.scale}});
+    return list;
+}
+
 /// Bytes, from /proc/meminfo.
 Json memoryJson()
 {
@@ -182,9 +204,11 @@ void mountWebuiListRoutes(http::Router &router, const RouteContext &context)
          [&table = context.table, &library] { return upscalersJson(table, library, false); });
     list("latent-upscale-modes", "Upscalers that work on latents", array,
          [&table = context.table, &library] { return upscalersJson(table, library, true); });
+    list("realesrgan-models", "Upscalers that are Real-ESRGAN by their names", array,
+         [&library] { return realEsrganJson(library); });
     list("memory", "Memory of the machine", object, memoryJson);
     // What this server cannot do yet, it says by an empty list: clients ask for all of these when they start.
-    for (const char *name : {"hypernetworks", "face-restorers", "realesrgan-models", "script-info", "extensions"})
+    for (const char *name : {"hypernetworks", "face-restorers", "script-info", "extensions"})
         list(name, "None here yet", array, [] { return Json::array(); });
     list("prompt-styles", "Styles", array, [file = context.stylesFile] {
         Json json = Json::array();

@@ -145,7 +145,9 @@ def test_from_a_picture():
     for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--latent-mask", "start.png"], "--latent-mask needs --init"),
                         (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
                         (["--init", "start.png", "--strength", "2"], "denoising_strength"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
-                        (["--init", "start.png", "--hires"], "enable_hr")):
+                        (["--init", "start.png", "--hires"], "enable_hr"), (["--init", "start.png", "--upscaler", "Magic"], "upscaler_for_img2img"),
+                        (["--hires", "--hires-upscaler", "Magic"], "hr_upscaler"),
+                        (["--set", "ESRGAN_tile=16", "--set", "ESRGAN_tile_overlap=16"], "ESRGAN_tile_overlap must be less than ESRGAN_tile")):
         refused = run("generate", "--prompt", "x", *words, *SMALL)
         assert refused.returncode == 2 and said in refused.stderr, (words, refused)
 

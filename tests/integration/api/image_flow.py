@@ -294,6 +294,9 @@ def test_hires_fix():
     latent = [mode["name"] for mode in server.get("/sdapi/v1/latent-upscale-modes").json()]
     assert latent == ["Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)"]
     assert [upscaler["name"] for upscaler in server.get("/sdapi/v1/upscalers").json()] == ["None", "Lanczos", "Nearest"]
+    assert server.get("/sdapi/v1/realesrgan-models").json() == []
+    options = server.get("/sdapi/v1/options").json()
+    assert (options["ESRGAN_tile"], options["ESRGAN_tile_overlap"], options["upscaler_for_img2img"]) == (192, 8, "None"), options
     large = server.post("/txt2img", {**body, "enable_hr": True, "hr_scale": 4, "width": 1024})
     assert large.status == 400 and large.json()["field"] == "hr_scale", large
     unknown = server.post("/txt2img", {**body, "enable_hr": True, "hr_upscaler": "Magic"})

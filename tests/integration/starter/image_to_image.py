@@ -25,6 +25,7 @@ class RealServer(Server):
         (self.folder / "adapters").mkdir()
         lora(self.folder / "adapters" / "bent.safetensors", {TO_K: (128, 64)})
         save(self.folder / "adapters" / "2x-Double.safetensors", doubling())
+        save(self.folder / "adapters" / "RealESRGAN_x2.safetensors", doubling())
         save(self.folder / "adapters" / "4x-Swin.safetensors", {"layers.0.residual_group.blocks.0.norm1.weight": numpy.zeros(4, "float32")})
         (self.data_dir / "wildcards").mkdir(parents=True)
         (self.data_dir / "wildcards" / "shape.txt").write_text("star\nring\nsquare\ncross\n")
@@ -155,6 +156,8 @@ def test_hires_fix_with_an_upscaler():
     listed = {one["name"]: one for one in server.get("/sdapi/v1/upscalers").json()}
     assert listed["2x-Double"]["scale"] == 2 and listed["2x-Double"]["model_path"].endswith("2x-Double.safetensors"), listed
     assert "4x-Swin" not in listed, listed
+    real = server.get("/sdapi/v1/realesrgan-models").json()
+    assert [(one["name"], one["scale"]) for one in real] == [("RealESRGAN_x2", 2)] and real[0]["path"].endswith("RealESRGAN_x2.safetensors"), real
     hires = dict(enable_hr=True, hr_scale=2, hr_second_pass_steps=3)
     first = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "denoising_strength": 0.5, "hr_upscaler": "2x-Double"}, timeout=300)
     assert first.status == 200, first
@@ -178,6 +181,45 @@ def test_hires_fix_with_an_upscaler():
     assert unknown.status == 422 and "hr_upscaler" in unknown.body.decode(), unknown
     other = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "hr_upscaler": "4x-Swin"})
     assert other.status != 200 and "this upscaler is SwinIR" in other.body.decode(), other
+
+
+def test_start_pictures_with_an_upscaler():
+    drawn = post("txt2img")[0][0]  # what the autoencoder knows
+    small = drawn.resize((32, 32))
+    request = dict(init_images=[b64(small)], denoising_strength=0, steps=2)
+    plain, info = post("img2img", **request, override_settings={"upscaler_for_img2img": "Nearest"})
+    assert "Upscaler for img2img: Nearest" in info["infotexts"][0], info
+    lanczos, info = post("img2img", **request)
+    assert "Upscaler" not in info["infotexts"][0] and lanczos[0].tobytes() != plain[0].tobytes(), info
+
+    def bluer(large, small):
+        less = (numpy.asarray(small, int) - numpy.asarray(large, int)).mean((0, 1))
+        return less[2] > 20 and less[2] > 1.5 * max(abs(less[0]), abs(less[1]))
+
+    for mode in (0, 1, 2):
+        made, info = post("img2img", **request, resize_mode=mode, override_settings={"upscaler_for_img2img": "2x-Double"})
+        assert bluer(made[0], plain[0]), mode
+    assert "Upscaler for img2img: 2x-Double" in info["infotexts"][0], info
+    # Not a picture that becomes smaller, nor one whose latents are stretched.
+    for other in (dict(init_images=[b64(start((96, 80)))]), dict(resize_mode=3)):
+        pictures = [post("img2img", **{**request, **other}, upscaler_for_img2img=name)[0][0].tobytes() for name in ("None", "2x-Double")]
+        assert pictures[0] == pictures[1], other
+    # Smaller tiles are other pixels: each begins with a ramp. The network is the same everywhere, so nearly none.
+    tiles, info = post("img2img", **request, upscaler_for_img2img="2x-Double", override_settings={"ESRGAN_tile": 16, "ESRGAN_tile_overlap": 4})
+    assert "ESRGAN tile: 16, ESRGAN tile overlap: 4" in info["infotexts"][0] and bluer(tiles[0], plain[0]), info
+    # Of a masked part, which is smaller than what is drawn, too; the rest stays.
+    whole = drawn.resize((128, 128))
+    pictures, _ = post("img2img", init_images=[b64(whole)], mask=b64(mask((60, 60, 75, 75), whole.size)), mask_blur=0, inpainting_fill=1,
+                       inpaint_full_res=True, inpaint_full_res_padding=4, denoising_strength=0.1, upscaler_for_img2img="2x-Double")
+    away = numpy.asarray(whole, int) - numpy.asarray(pictures[0], int)
+    inside = away[60:76, 60:76].copy()
+    away[60:76, 60:76] = 0
+    assert abs(away).max() == 0 and inside[..., 2].mean() > 20, inside.mean((0, 1))
+    for body in (dict(upscaler_for_img2img="4x-Gone"), dict(override_settings={"upscaler_for_img2img": "4x-Gone"})):
+        unknown = server.post("/sdapi/v1/img2img", {**PROMPT, **request, **body})
+        assert unknown.status == 422 and "upscaler_for_img2img" in unknown.body.decode(), unknown
+    wrong = server.post("/sdapi/v1/img2img", {**PROMPT, **request, "override_settings": {"ESRGAN_tile": 16, "ESRGAN_tile_overlap": 16}})
+    assert wrong.status == 422 and "ESRGAN_tile_overlap" in wrong.body.decode(), wrong
 
 
 def test_lcm_with_a_mask():
