@@ -211,6 +211,16 @@ std::vector<ParamSpec> alternativeNoiseRows()
     return rows;
 }
 
+ParamSpec upscalerRow()
+{
+    ParamSpec spec = inInfotext(choice("upscaler_for_img2img", "Upscaler",
+                                       "How start pictures are made larger, where they are smaller than what is drawn.",
+                                       "None", {"None", "Lanczos", "Nearest"}),
+                                "Upscaler for img2img");
+    spec.modelType = "upscaler";
+    return spec;
+}
+
 }  // namespace
 
 std::vector<ParamSpec> imageToImageRows()
@@ -235,10 +245,7 @@ std::vector<ParamSpec> imageToImageRows()
         inInfotext(named("resize_mode", "Resize mode", "What happens to a start picture of another shape.", 0, 0,
                          {"Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
                    "Resize mode", {"", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"}),
-        inInfotext(choice("upscaler_for_img2img", "Upscaler",
-                          "How start pictures are made larger, where they are smaller than what is drawn.", "None",
-                          {"None", "Lanczos", "Nearest"}),
-                   "Upscaler for img2img"),
+        upscalerRow(),
         mask,
         latentMask,
         inInfotext(number("initial_noise_multiplier", "Noise multiplier", "Scales the noise that is laid on the start.",
@@ -270,7 +277,6 @@ std::vector<ParamSpec> imageToImageRows()
         // These are settings in A1111; its clients send them in override_settings.
         spec.option = spec.key.starts_with("img2img_") || spec.key == "initial_noise_multiplier" ||
                       spec.key == "upscaler_for_img2img";
-        if (spec.key == "upscaler_for_img2img") spec.modelType = "upscaler";
         spec.textToImage = spec.key == "denoising_strength" || spec.key == "img2img_extra_noise";
         if (spec.key == "denoising_strength" || spec.key == "img2img_extra_noise")
             spec.onlyWith = {"init_images", "enable_hr"};

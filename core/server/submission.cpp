@@ -12,6 +12,7 @@
 #include <QCryptographicHash>
 
 #include <algorithm>
+#include <map>
 
 namespace sg::server {
 namespace {
@@ -140,6 +141,19 @@ Expected<void> resolveOtherModels(ParamValues &values, const ModelLibrary &libra
     return {};
 }
 
+/// A1111's own names of Real-ESRGAN's releases, which its clients and pictures say: the files' names.
+std::string fileOfRelease(const std::string &name)
+{
+    static const std::map<std::string, std::string> files{{"R-ESRGAN 4x+", "RealESRGAN_x4plus"},
+                                                          {"R-ESRGAN 4x+ Anime6B", "RealESRGAN_x4plus_anime_6B"},
+                                                          {"R-ESRGAN 2x+", "RealESRGAN_x2plus"},
+                                                          {"R-ESRGAN General 4xV3", "realesr-general-x4v3"},
+                                                          {"R-ESRGAN General WDN 4xV3", "realesr-general-wdn-x4v3"},
+                                                          {"R-ESRGAN AnimeVideo", "realesr-animevideov3"}};
+    const auto found = files.find(name);
+    return found == files.end() ? name : found->second;
+}
+
 /// Rows whose choices are files as well: their names as the library has them.
 Expected<void> resolveFiles(ParamValues &values, const ParamTable &rows, const ModelLibrary &library)
 {
@@ -153,7 +167,8 @@ Expected<void> resolveFiles(ParamValues &values, const ParamTable &rows, const M
                                 const ParamValue *other = values.find(key);
                                 return other && asksForSomething(*other);
                             });
-        const std::optional<ModelRecord> file = library.find(name, spec.modelType);
+        std::optional<ModelRecord> file = library.find(name, spec.modelType);
+        if (!file) file = library.find(fileOfRelease(name), spec.modelType);
         if (wanted && !file)
             return fail(ErrorCode::InvalidArgument,
                         spec.key + " must be one of the known names or of a file, not \"" + name.substr(0, 80) + "\"",

@@ -11,6 +11,7 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QComboBox>
 #include <QDir>
 #include <QDragEnterEvent>
 #include <QDropEvent>
@@ -48,6 +49,7 @@ private Q_SLOTS:
     void severalWaitInLine();
     void progressIsShown();
     void errorNamesItsField();
+    void upscalerFilesAreListed();
     void sizeComesFromTheModelUntilTheUserSetsIt();
     void aModelThatIsMissingForAMomentIsKept();
     void theProgressBarIsThereWhileSomethingRuns();
@@ -65,6 +67,11 @@ private:
 
 void WindowTest::initTestCase()
 {
+    const QString upscalers = m_desktop.dataDir() + u"/upscalers"_s;
+    QVERIFY(QDir().mkpath(upscalers));
+    QVERIFY(QFile::copy(QStringLiteral(SG_SOURCE_DIR "/tests/parity/networks/upscaler_compact2.pth"),
+                        upscalers + u"/2x-Soft.pth"_s));
+    m_desktop.config().modelFolders.push_back(upscalers.toStdString());
     const QString problem = m_desktop.start();
     QVERIFY2(problem.isEmpty(), qPrintable(problem));
 }
@@ -184,6 +191,30 @@ void WindowTest::errorNamesItsField()
     model.set("n_iter", std::int64_t{1});
     model.set("width", std::int64_t{128});
     model.set("height", std::int64_t{128});
+}
+
+/// Those of the model folders; one that is not there is an error at its field.
+void WindowTest::upscalerFilesAreListed()
+{
+    ParamModel &model = page().parameters();
+    auto *box = qobject_cast<QComboBox *>(editor("hr_upscaler"));
+    QVERIFY(box);
+    QTRY_VERIFY_WITH_TIMEOUT(box->findText(u"2x-Soft"_s) >= 0, kPatience);
+    model.set("enable_hr", true);
+    box->setCurrentIndex(box->findText(u"2x-Soft"_s));
+    QCOMPARE(model.get<std::string>("hr_upscaler"), "2x-Soft");
+    page().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(page().pictures().current(), kPatience);
+    const QByteArray &png = page().pictures().current()->png;
+    const auto texts = readPngTexts({png.constData(), static_cast<std::size_t>(png.size())});
+    QVERIFY(texts && texts->size() == 1);
+    QVERIFY2(texts->front().text.find("Hires upscaler: 2x-Soft") != std::string::npos, texts->front().text.c_str());
+    model.set("hr_upscaler", std::string("4x-Gone"));
+    page().generate();
+    QTRY_VERIFY_WITH_TIMEOUT(page().messages().text().contains(u"hr_upscaler"_s), kPatience);
+    QVERIFY(editor("hr_upscaler")->property("invalid").toBool());
+    model.set("hr_upscaler", std::string("Latent"));
+    model.set("enable_hr", false);
 }
 
 void WindowTest::sizeComesFromTheModelUntilTheUserSetsIt()

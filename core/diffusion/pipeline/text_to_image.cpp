@@ -115,7 +115,7 @@ private:
     torch::Tensor drawBoth(std::int64_t batch);
     torch::Tensor drawLarger(const torch::Tensor &latents);
     torch::Tensor goOnLarger();
-    std::int64_t partsOfBatch() const;
+    std::int64_t partsOfBatch() const { return m_hires ? m_tools.enlargeParts * m_request.batchSize : 0; }
     torch::Tensor enlarged(const torch::Tensor &latents);
     torch::Tensor decodeOne(Checkpoint &checkpoint, const torch::Tensor &latent);
     void stepMade(const sampling::SamplerStep &step);
@@ -125,7 +125,7 @@ private:
     torch::Tensor keptFirstPass(std::int64_t batch);
     std::string firstPassDrawing() const { return m_tools.drawing + "\nfirst pass"; }
     void preview(std::int64_t step, const torch::Tensor &latent);
-    void report(StepProgress progress);
+    void report(StepProgress progress, std::int64_t parts = 0);
 
     TaskModels m_models;
     Checkpoint &m_checkpoint;  // the base's
@@ -423,16 +423,9 @@ torch::Tensor Task::drawLarger(const torch::Tensor &latents)
 torch::Tensor Task::goOnLarger()
 {
     m_stepsBefore = m_first->updates();
-    m_parts = partsOfBatch();
     (void)guidanceOfBatch();
     sampling::NoiseSource noise = m_from->noise;
     return sample(*m_hires, guidanceOfLarger(), noise, {});
-}
-
-std::int64_t Task::partsOfBatch() const
-{
-    const bool inPixels = m_hires && !isLatentUpscaler(m_request.hires.upscaler);
-    return inPixels ? m_tools.enlargeParts * m_request.batchSize : 0;
 }
 
 torch::Tensor Task::enlarged(const torch::Tensor &latents)
@@ -449,11 +442,9 @@ torch::Tensor Task::enlarged(const torch::Tensor &latents)
         for (std::int64_t i = 0; i < latents.size(0); ++i) {
             requireNotStopped(m_context.stop);
             const Image small = toImage(decodeOne(m_checkpoint, latents.narrow(0, i, 1)));
+            const auto partDone = [this] { report({.step = m_stepsBefore, .sampled = false}, 1); };
             const Image grown = m_tools.enlarge(small, static_cast<int>(hires.size.upWidth),
-                                                static_cast<int>(hires.size.upHeight), [this] {
-                                                    ++m_parts;
-                                                    report({.step = m_stepsBefore, .sampled = false});
-                                                });
+                                                static_cast<int>(hires.size.upHeight), partDone);
             all.push_back(encodePictures(m_hires->checkpoint(), {grown}, m_context.stop));
         }
         large = torch::cat(all);
@@ -487,8 +478,9 @@ void Task::preview(std::int64_t step, const torch::Tensor &latent)
     if (std::optional<Image> made = m_previews.make(*vae, latent)) m_sink.preview(step, m_firstImage, std::move(*made));
 }
 
-void Task::report(StepProgress progress)
+void Task::report(StepProgress progress, std::int64_t parts)
 {
+    m_parts = progress.step > m_first->updates() ? partsOfBatch() : m_parts + parts;
     progress.steps = m_steps;
     progress.image = m_firstImage;
     progress.images = m_request.imageCount();
@@ -519,7 +511,6 @@ void Task::decode(const torch::Tensor &latents)
             if (begun.defined()) m_tools.latentsMoved(m_firstImage + i, movedBetween(begun[i], latents[i]));
             m_sink.image(m_firstImage + i, toImage(decodeOne(checkpoint, latents.narrow(0, i, 1))));
             m_decoded = i + 1;
-            m_parts = partsOfBatch();  // also where the latents were kept
             report({.step = m_steps, .sampled = false});
         }
     } catch (Failure &failure) {

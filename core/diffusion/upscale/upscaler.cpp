@@ -244,6 +244,8 @@ void Upscaler::load(const std::stop_token &stop)
     nn::WeightSource source{m_file.index, {}, m_device, torch::kFloat32, stop};
     for (const SourceFile &one : m_file.index.files())
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
+    const LoadWatch beat = [](std::uint64_t, std::uint64_t) { nn::Pulse::beat(); };
+    source.alive = nn::readAhead(source.files, m_file.index.path(), stop, beat);
     std::shared_ptr<UpscalerNetwork> made = makeUpscalerNetwork(m_file.config);
     nn::BindReport report;
     nn::bind(*made, "", source, report);

@@ -10,6 +10,11 @@
 namespace sg::engine {
 namespace {
 
+int scaleOf(const TaskUpscaler::Network &network)
+{
+    return static_cast<int>(network.config.scale);
+}
+
 std::vector<imaging::Enlarging> enlargings(int width, int height, int toWidth, int toHeight, int scale,
                                            const imaging::UpscaleTiles &tiles, const std::string &field)
 {
@@ -23,7 +28,7 @@ std::vector<imaging::Enlarging> enlargings(int width, int height, int toWidth, i
 
 }  // namespace
 
-TaskUpscaler::TaskUpscaler(const ModelRef &model, const GenerationRequest &request, const torch::Device &device)
+TaskUpscaler::TaskUpscaler(const ModelRef &model, const GenerationRequest &request, const Open &open)
     : m_request(request), m_name(request.hires.enabled ? request.hires.upscaler : request.start.upscaler),
       m_field(request.hires.enabled ? "hr_upscaler" : "upscaler_for_img2img"),
       m_tiles{static_cast<int>(request.coding.upscalerTile), static_cast<int>(request.coding.upscalerOverlap)}
@@ -33,12 +38,12 @@ TaskUpscaler::TaskUpscaler(const ModelRef &model, const GenerationRequest &reque
     if (std::find(filters.begin(), filters.end(), m_name) != filters.end()) return;
     if (!model.upscaler)
         throw Failure{{ErrorCode::InvalidArgument, "there is no upscaler named \"" + m_name + "\"", m_field}};
-    m_network = std::make_shared<Upscaler>(model.upscaler->path, device);
-    PlannedUpscaler planned{m_network->config(), m_network->weightBytes(), m_tiles.side};
+    m_network = open(model.upscaler->path);
+    PlannedUpscaler planned{m_network->config, m_network->weightBytes, m_tiles.side};
     const auto add = [&](std::int64_t width, std::int64_t height, std::int64_t toWidth, std::int64_t toHeight) {
         for (const imaging::Enlarging &one :
              enlargings(static_cast<int>(width), static_cast<int>(height), static_cast<int>(toWidth),
-                        static_cast<int>(toHeight), m_network->scale(), m_tiles, m_field)) {
+                        static_cast<int>(toHeight), scaleOf(*m_network), m_tiles, m_field)) {
             planned.width = std::max<std::int64_t>(planned.width, one.width);
             planned.height = std::max<std::int64_t>(planned.height, one.height);
         }
@@ -71,9 +76,17 @@ std::int64_t TaskUpscaler::parts(int width, int height, int toWidth, int toHeigh
     std::int64_t sum = 0;
     if (m_network)
         for (const imaging::Enlarging &one :
-             enlargings(width, height, toWidth, toHeight, m_network->scale(), m_tiles, m_field))
+             enlargings(width, height, toWidth, toHeight, scaleOf(*m_network), m_tiles, m_field))
             sum += one.tiles;
     return sum;
+}
+
+std::int64_t TaskUpscaler::hiresParts() const
+{
+    if (!m_request.hires.enabled) return 0;
+    const HiresSize &size = m_request.hires.size;
+    return parts(static_cast<int>(m_request.width), static_cast<int>(m_request.height), static_cast<int>(size.upWidth),
+                 static_cast<int>(size.upHeight));
 }
 
 Image TaskUpscaler::enlarge(const Image &rgb, int width, int height, const std::function<void()> &partDone,
@@ -84,7 +97,7 @@ Image TaskUpscaler::enlarge(const Image &rgb, int width, int height, const std::
                                  m_name == "Nearest" ? imaging::Filter::Nearest : imaging::Filter::Lanczos);
     // Parts of start pictures may need more than the whole.
     (void)parts(rgb.width, rgb.height, width, height);
-    return imaging::enlargeTo(rgb, width, height, m_network->scale(), m_tiles, [&](const Image &tile) {
+    return imaging::enlargeTo(rgb, width, height, scaleOf(*m_network), m_tiles, [&](const Image &tile) {
         Image made = m_network->enlarge(tile, stop);
         partDone();
         return made;

@@ -4,6 +4,7 @@
 #include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/pipeline/text_to_image.h"
+#include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
 #include "core/diffusion/vae/vae_config.h"
 #include "core/engine/messages.h"
@@ -146,6 +147,16 @@ std::vector<FileIdentity> identitiesOf(const ModelRef &model)
     return all;
 }
 
+/// Of a file. Weights are read when the first picture comes.
+TaskUpscaler::Open openingOn(const torch::Device &device)
+{
+    return [device](const std::string &path) -> TaskUpscaler::Network {
+        const auto network = std::make_shared<Upscaler>(path, device);
+        return {network->config(), network->weightBytes(),
+                [network](const Image &rgb, const std::stop_token &stop) { return network->enlarge(rgb, stop); }};
+    };
+}
+
 constexpr double kEnlargingShare = 0.25;  // of the progress, where start pictures are made larger
 
 /// Makes start pictures larger. What it has done of that goes into `before`, the share of the task, and to the sink.
@@ -167,6 +178,36 @@ imaging::Larger largerOf(const TaskUpscaler &upscaler, const GenerationRequest &
             },
             stop);
     };
+}
+
+/// What a task needs of companions and of its upscaler, all of which live longer.
+TaskTools toolsOf(UsedModel &base, std::optional<UsedModel> &hires, const GenerationRequest &request,
+                  const TaskUpscaler &upscaler, const std::stop_token &stop)
+{
+    TaskTools tools{.enlarge =
+                        [&upscaler, stop](const Image &picture, int width, int height, const auto &partDone) {
+                            return upscaler.enlarge(picture, width, height, partDone, stop);
+                        },
+                    .enlargeParts = upscaler.hiresParts(),
+                    .useNetworks =
+                        [&](const auto &prompts, bool larger) {
+                            if (!larger || !hires) return base.companions.useLoras(prompts, larger);
+                            hires->companions.goOnFrom(base.companions);
+                            hires->companions.useLoras(prompts, larger);
+                        },
+                    .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
+    if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
+    return tools;
+}
+
+/// The rows that a plan lets networks compute together.
+void useRows(const MemoryPlan &plan, const TaskModels &models, GenerationSink &sink)
+{
+    for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
+        if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
+    if (plan.rows < plan.allRows)
+        sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
+                     std::to_string(plan.allRows) + " rows at once");
 }
 
 /// Draws between the work on pixels before and after, once or in loops, which are not left on the way.
@@ -268,7 +309,7 @@ Expected<LoadReport> TorchSession::load(const ModelRef &model, const LoadWatch &
 
 Expected<MemoryPlan> TorchSession::plan(const ModelRef &model, const GenerationRequest &request)
 {
-    return guarded([&] { return planOf(model, request, TaskUpscaler(model, request, m_store.device())); });
+    return guarded([&] { return planOf(model, request, TaskUpscaler(model, request, openingOn(m_store.device()))); });
 }
 
 MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &request, const TaskUpscaler &upscaler)
@@ -301,7 +342,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     m_store.keep(model.keep);
     // Start pictures are made larger before anything is drawn, so the signs of life begin here.
     const nn::Pulse::Scope pulse([&sink] { sink.alive(); });
-    TaskUpscaler upscaler(model, request, m_store.device());
+    TaskUpscaler upscaler(model, request, openingOn(m_store.device()));
     const MemoryPlan plan = planOf(model, request, upscaler);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
 
@@ -325,37 +366,15 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     if (refiner) models.refiner.emplace(refiner->forTask());
     m_store.makeRoom(plan.run() + upscaler.weightBytes());
     upscaler.fit(plan, sink);
-    for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
-        if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
-    if (plan.rows < plan.allRows)
-        sink.warning("memory is short: the network computes " + std::to_string(plan.rows) + " of " +
-                     std::to_string(plan.allRows) + " rows at once");
-
-    const HiresSize &large = request.hires.size;
-    TaskTools tools{.enlarge =
-                        [&upscaler, stop](const Image &picture, int width, int height, const auto &partDone) {
-                            return upscaler.enlarge(picture, width, height, partDone, stop);
-                        },
-                    .enlargeParts =
-                        request.hires.enabled
-                            ? upscaler.parts(static_cast<int>(request.width), static_cast<int>(request.height),
-                                             static_cast<int>(large.upWidth), static_cast<int>(large.upHeight))
-                            : 0,
-                    .useNetworks =
-                        [&](const auto &prompts, bool larger) {
-                            if (!larger || !hires) return base.companions.useLoras(prompts, larger);
-                            hires->companions.goOnFrom(base.companions);
-                            hires->companions.useLoras(prompts, larger);
-                        },
-                    .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
-                    .kept = &m_kept,
-                    .drawing = drawingOf(model, request)};
+    useRows(plan, models, sink);
+    TaskTools tools = toolsOf(base, hires, request, upscaler, stop);
+    tools.kept = &m_kept;
+    tools.drawing = drawingOf(model, request);
     if (m_store.budget() > 0)
         tools.room = [this, use = useOf(model, request), plan, &upscaler] {
             const std::uint64_t room = codingRoom(use, plan);
             return room - std::min(room, upscaler.weightBytes());
         };
-    if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
         drawFinished(models, request, std::move(tools), upscaler, sink, stop, left ? left->task.get() : nullptr);
     // Not before: a task that fails tells nobody.

@@ -25,7 +25,7 @@ class RealServer(Server):
         (self.folder / "adapters").mkdir()
         lora(self.folder / "adapters" / "bent.safetensors", {TO_K: (128, 64)})
         save(self.folder / "adapters" / "2x-Double.safetensors", doubling())
-        save(self.folder / "adapters" / "RealESRGAN_x2.safetensors", doubling())
+        save(self.folder / "adapters" / "RealESRGAN_x2plus.safetensors", doubling())
         save(self.folder / "adapters" / "4x-Swin.safetensors", {"layers.0.residual_group.blocks.0.norm1.weight": numpy.zeros(4, "float32")})
         (self.data_dir / "wildcards").mkdir(parents=True)
         (self.data_dir / "wildcards" / "shape.txt").write_text("star\nring\nsquare\ncross\n")
@@ -157,7 +157,7 @@ def test_hires_fix_with_an_upscaler():
     assert listed["2x-Double"]["scale"] == 2 and listed["2x-Double"]["model_path"].endswith("2x-Double.safetensors"), listed
     assert "4x-Swin" not in listed, listed
     real = server.get("/sdapi/v1/realesrgan-models").json()
-    assert [(one["name"], one["scale"]) for one in real] == [("RealESRGAN_x2", 2)] and real[0]["path"].endswith("RealESRGAN_x2.safetensors"), real
+    assert [(one["name"], one["scale"]) for one in real] == [("RealESRGAN_x2plus", 2)] and real[0]["path"].endswith("RealESRGAN_x2plus.safetensors"), real
     hires = dict(enable_hr=True, hr_scale=2, hr_second_pass_steps=3)
     first = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "denoising_strength": 0.5, "hr_upscaler": "2x-Double"}, timeout=300)
     assert first.status == 200, first
@@ -177,6 +177,8 @@ def test_hires_fix_with_an_upscaler():
     plain, _ = post("txt2img", **hires, denoising_strength=0, hr_upscaler="Nearest")
     less = (numpy.asarray(plain[0], int) - numpy.asarray(kept[0], int)).mean((0, 1))
     assert less[2] > 20 and less[2] > 1.5 * max(abs(less[0]), abs(less[1])), less
+    release, info = post("txt2img", **hires, denoising_strength=0.5, hr_upscaler="R-ESRGAN 2x+")
+    assert release[0].tobytes() == picture.tobytes() and "Hires upscaler: RealESRGAN_x2plus" in info["infotexts"][0], info
     unknown = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "hr_upscaler": "4x-Gone"})
     assert unknown.status == 422 and "hr_upscaler" in unknown.body.decode(), unknown
     other = server.post("/sdapi/v1/txt2img", {**PROMPT, **hires, "hr_upscaler": "4x-Swin"})

@@ -316,7 +316,7 @@ SG_CASE(hires_fix_through_the_picture)
     GenerationRequest wanted = request("Euler", 3, 21, 0.0);
     wanted.hires = {true, HiresSize::of(64, 64, 1.25, 0, 0), "Lanczos", "Euler", "automatic", "a red star", "blue", 3};
     Image small, large(80, 80, 3);
-    const TaskTools tools{[&](const Image &picture, int width, int height) {
+    const TaskTools tools{[&](const Image &picture, int width, int height, const auto &) {
         CHECK(width == 80 && height == 80);
         small = picture;
         for (std::size_t i = 0; i < large.pixels.size(); ++i)
@@ -334,7 +334,7 @@ SG_CASE(hires_fix_through_the_picture_is_that_of_other_networks)
 {
     GenerationRequest wanted = request("Euler", 4, 21, 0.7);
     wanted.hires = {true, HiresSize::of(64, 64, 1.25, 0, 0), "Lanczos", "Euler", "automatic", "a red star", "blue", 3};
-    const TaskTools tools{[](const Image &picture, int width, int height) {
+    const TaskTools tools{[](const Image &picture, int width, int height, const auto &) {
         return imaging::resample(picture, width, height, imaging::Filter::Lanczos);
     }};
     compare(draw(wanted, {}, tools), "hires_picture");

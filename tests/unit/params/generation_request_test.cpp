@@ -193,9 +193,23 @@ void GenerationRequestTest::seamlessEdgesAndTiles()
         coding({{"override_settings",
                  {{"tiling", true}, {"vae_tiling", "On"}, {"vae_tile_size", 256}, {"show_progress_type", "TAESD"}}}});
     QVERIFY(set.wrapsAcross && set.tiling == "On" && set.tileSize == 256 && set.previews == kPreviewTiny);
-    for (const auto &[key, value] :
-         {std::pair("tiling", Json(2)), {"tiling_axis", "X"}, {"vae_tile_size", 100}, {"vae_tile_size", 64}})
+    for (const auto &[key, value] : {std::pair("tiling", Json(2)),
+                                     {"tiling_axis", "X"},
+                                     {"vae_tile_size", 100},
+                                     {"vae_tile_size", 64},
+                                     {"ESRGAN_tile", 100},
+                                     {"ESRGAN_tile", 528},
+                                     {"ESRGAN_tile_overlap", 49}})
         QCOMPARE(parseField(key, value).error().subject, std::string(key));
+    const auto upscaling = [&](std::int64_t tile, std::int64_t overlap) {
+        return parseParams({{"override_settings", {{"ESRGAN_tile", tile}, {"ESRGAN_tile_overlap", overlap}}}}, table());
+    };
+    QVERIFY(plain.upscalerTile == 192 && plain.upscalerOverlap == 8);
+    for (const auto &[tile, overlap] : {std::pair<std::int64_t, std::int64_t>(32, 31), {0, 48}, {512, 0}}) {
+        const CodingSettings made = GenerationRequest::from(upscaling(tile, overlap)->values).coding;
+        QVERIFY(made.upscalerTile == tile && made.upscalerOverlap == overlap);
+    }
+    QCOMPARE(upscaling(32, 32).error().subject, "ESRGAN_tile_overlap");
     for (const ParamSpec &spec : table().specs())
         QCOMPARE(isDecodingRow(spec.key),
                  spec.key == "sd_vae" || spec.key.starts_with("vae_") || spec.key == "show_progress_type");
