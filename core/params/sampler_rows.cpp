@@ -67,6 +67,27 @@ ParamSpec lowerOrderFinal()
     return spec;
 }
 
+ParamSpec refinerBySteps()
+{
+    ParamSpec spec =
+        flag("refiner_switch_by_sample_steps", "Refiner by steps",
+             "The refiner takes over by the share of the steps, not of the noise levels, as in A1111 before 1.8.",
+             "Refiner switch by sampling steps");
+    spec.group = ParamGroup::Model;
+    spec.onlyWith = {"refiner_checkpoint"};
+    return spec;
+}
+
+ParamSpec refinerPass()
+{
+    ParamSpec spec = choice(row(ParamGroup::HiresFix, "hires_fix_refiner_pass", "Refiner in",
+                                "The pass of hires fix that the refiner finishes.", "Hires refiner"),
+                            {"second pass", "first pass", "both passes"});
+    spec.onlyWith = {"refiner_checkpoint"};
+    spec.imageToImage = false;
+    return spec;
+}
+
 ParamSpec randomSource()
 {
     return choice(row(ParamGroup::Seed, "randn_source", "Random numbers",
@@ -114,6 +135,18 @@ std::vector<ParamSpec> samplerRows()
                    "UniPC skip type"),
                {"time_uniform", "time_quadratic", "logSNR"}),
         lowerOrderFinal(),
+        choice(row(ParamGroup::Sampling, "sd_noise_schedule", "Noise schedule",
+                   "Zero Terminal SNR stretches the model's noise levels until the last is all noise.",
+                   "Noise Schedule"),
+               {"Default", "Zero Terminal SNR"}),
+        flag("use_downcasted_alpha_bar", "Half precision levels",
+             "Rounds the model's noise levels as A1111 did before 1.7, for its old pictures.",
+             "Downcast alphas_cumprod"),
+        flag("use_old_scheduling", "Old prompt timelines",
+             "Numbers in [from:to:when] as in A1111 before 1.6: below 1 a share of the steps, else a step.",
+             "Old prompt editing timelines"),
+        refinerBySteps(),
+        refinerPass(),
         randomSource(),
         integer(kSeed, "eta_noise_seed_delta", "ENSD", "Added to the seed of the noise that samplers add.", 0, 0,
                 4294967295.0, "ENSD"),

@@ -59,8 +59,9 @@ private:
 }  // namespace
 
 PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress)
+                              const std::vector<PromptPair> &pictures, ScheduleSteps steps, const Dress &dress)
 {
+    steps.oldTimelines = request.sampling.oldTimelines;
     sampling::Guidance guidance;
     guidance.scale = request.cfgScale;
     sampling::GuidanceOptions &options = guidance.options;

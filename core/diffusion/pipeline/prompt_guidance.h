@@ -25,6 +25,6 @@ struct PromptGuidance {
 /// One list of words when all `pictures` ask for the same, else one for each. Nothing is encoded before it is needed;
 /// checkpoint and conditioner must outlive the result. Errors  throws Failure: those of planPrompt and Conditioner.
 PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress);
+                              const std::vector<PromptPair> &pictures, ScheduleSteps steps, const Dress &dress);
 
 }  // namespace sg

@@ -99,7 +99,7 @@ public:
     std::unique_ptr<ParkedTask> run(const ParkedTask *from);
 
 private:
-    bool refines(bool larger) const { return m_models.refiner && larger == m_hires.has_value(); }
+    bool refines(bool larger) const;
     void requireUnchanged() const;
     sampling::NoiseSource noiseOfBatch(std::int64_t width, std::int64_t height) const;
     sampling::NoiseSource noiseOfFill(std::int64_t width, std::int64_t height) const;
@@ -158,28 +158,37 @@ Task::Task(const TaskModels &models, const GenerationRequest &request, const Tas
                 {ErrorCode::InvalidArgument,
                  std::string(name) + " must be a multiple of " + std::to_string(factor) + " with this checkpoint",
                  name}};
-    m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config));
+    m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config), request.sampling);
     m_steps = m_first->updates();
     if (searchesNoise(*m_first)) m_steps += request.alternativeNoise.steps;
     if (request.hires.enabled) {
         Checkpoint &larger = models.hires ? models.hires->checkpoint : m_checkpoint;
         requireSameLatents(m_checkpoint, larger, isLatentUpscaler(request.hires.upscaler), "hr_checkpoint_name");
-        m_hires.emplace(larger, hiresPlan(request, larger.config));
+        m_hires.emplace(larger, hiresPlan(request, larger.config), request.sampling);
         m_steps += m_hires->updates();
     }
-    if (models.refiner) {
-        SamplingPass &last = m_hires ? *m_hires : *m_first;
+    for (const bool larger : {false, true}) {
+        if (!refines(larger)) continue;
+        SamplingPass &pass = larger ? *m_hires : *m_first;
         Checkpoint &refiner = models.refiner->checkpoint;
-        requireSameLatents(last.checkpoint(), refiner, true, "refiner_checkpoint");
+        requireSameLatents(pass.checkpoint(), refiner, true, "refiner_checkpoint");
         if (refiner.config.imageInput != ImageInput::None)
             throw Failure{{ErrorCode::InvalidArgument, "refiner_checkpoint must not be an inpainting or editing model",
                            "refiner_checkpoint"}};
-        last.setRefiner(refiner, request.refiner.switchAt);
+        pass.setRefiner(refiner, request.refiner, request.sampling);
     }
     m_context.stop = std::move(stop);
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
     m_context.leave = [this] { return m_sink.pauseWanted(); };
     if (sink.inspection()) m_inspector = std::make_unique<Inspector>(*sink.inspection(), sink);
+}
+
+/// Whether the refiner finishes this pass. Without hires fix there is but the first.
+bool Task::refines(bool larger) const
+{
+    if (!m_models.refiner || (larger && !m_hires)) return false;
+    const RefinerPass pass = m_request.refiner.pass;
+    return !m_hires || pass == RefinerPass::Both || larger == (pass == RefinerPass::Second);
 }
 
 /// Everything that happens once to the start pictures, and what a network reads beside the latents in all batches.

@@ -311,8 +311,11 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     }
     if (model.refiner && request.refiner.enabled) {
         refiner.emplace(m_store, model.refiner->path, model, sink, stop);
-        // The model itself has nobody to hand over to.
-        if (refiner->resident == (hires ? hires->resident : base.resident))
+        // A model that is the refiner has nobody to hand over to.
+        const bool isLast = refiner->resident == (hires ? hires->resident : base.resident);
+        const bool isFirst = refiner->resident == base.resident;
+        const RefinerPass pass = request.hires.enabled ? request.refiner.pass : RefinerPass::Second;
+        if (pass == RefinerPass::Second ? isLast : isFirst && (pass == RefinerPass::First || isLast))
             refiner.reset();
         else
             refiner->companions.beginRefiner();

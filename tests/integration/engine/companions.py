@@ -348,6 +348,15 @@ def other_checkpoints_take_over():
         assert same[0][0] == plain[0][0]
         # With hires fix the refiner belongs to the second pass: from its first step on it is that pass's checkpoint.
         assert refined(0, **hires)[0] == own[0][0]
+        # Or where it is asked to: the first pass, or both.
+        from_other, _ = session.draw_all("a red star", {**hires, "hr_checkpoint_name": "starter"}, path=other["path"], name="other", hires=named(STARTER))
+        picture, infotext = refined(0, **hires, hires_fix_refiner_pass="first pass")
+        assert picture == from_other[0][0] != own[0][0] and "Hires refiner: first pass" in infotext, infotext
+        all_other, _ = session.draw_all("a red star", hires, path=other["path"], name="other")
+        assert refined(0, **hires, hires_fix_refiner_pass="both passes")[0] == all_other[0][0] != from_other[0][0]
+        # By the share of the steps: of four, the last two or three.
+        by_steps = refined(0.5, refiner_switch_by_sample_steps=True, scheduler="Karras")
+        assert by_steps[0] != refined(0.25, refiner_switch_by_sample_steps=True, scheduler="Karras")[0] and "Refiner switch by sampling steps: True" in by_steps[1], by_steps[1]
         assert session.draw_all("a red star", {"steps": 4})[0][0] == first[0]
         itself, _ = session.draw_all("a red star", {"steps": 4, "refiner_checkpoint": "starter", "refiner_switch_at": 0}, refiner=named(STARTER))
         assert itself[0][0] == first[0][0], "a model hands over to itself"
