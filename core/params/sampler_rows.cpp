@@ -95,6 +95,22 @@ ParamSpec randomSource()
                   {"CPU", "NV", "GPU"});
 }
 
+/// Levels, timelines and refiners as they are not by default, which old pictures of A1111 want.
+std::vector<ParamSpec> compatibilityRows()
+{
+    return {choice(row(ParamGroup::Sampling, "sd_noise_schedule", "Noise schedule",
+                       "Zero Terminal SNR stretches the model's noise levels until the last is all noise.",
+                       "Noise Schedule"),
+                   {"Default", "Zero Terminal SNR"}),
+            flag("use_downcasted_alpha_bar", "Half precision levels",
+                 "Rounds the model's noise levels as A1111 did before 1.7, for its old pictures.",
+                 "Downcast alphas_cumprod"),
+            flag("use_old_scheduling", "Old prompt timelines",
+                 "Numbers in [from:to:when] as in A1111 before 1.6: below 1 a share of the steps, else a step.",
+                 "Old prompt editing timelines"),
+            refinerBySteps(), refinerPass()};
+}
+
 }  // namespace
 
 std::vector<ParamSpec> samplerRows()
@@ -135,18 +151,6 @@ std::vector<ParamSpec> samplerRows()
                    "UniPC skip type"),
                {"time_uniform", "time_quadratic", "logSNR"}),
         lowerOrderFinal(),
-        choice(row(ParamGroup::Sampling, "sd_noise_schedule", "Noise schedule",
-                   "Zero Terminal SNR stretches the model's noise levels until the last is all noise.",
-                   "Noise Schedule"),
-               {"Default", "Zero Terminal SNR"}),
-        flag("use_downcasted_alpha_bar", "Half precision levels",
-             "Rounds the model's noise levels as A1111 did before 1.7, for its old pictures.",
-             "Downcast alphas_cumprod"),
-        flag("use_old_scheduling", "Old prompt timelines",
-             "Numbers in [from:to:when] as in A1111 before 1.6: below 1 a share of the steps, else a step.",
-             "Old prompt editing timelines"),
-        refinerBySteps(),
-        refinerPass(),
         randomSource(),
         integer(kSeed, "eta_noise_seed_delta", "ENSD", "Added to the seed of the noise that samplers add.", 0, 0,
                 4294967295.0, "ENSD"),
@@ -155,6 +159,8 @@ std::vector<ParamSpec> samplerRows()
         integer(kSeed, "seed_resize_from_h", "Resize seed from height",
                 "Keeps the composition of this height; 0 or -1 is off.", -1, -1, 16384, ""),
     };
+    for (ParamSpec &spec : compatibilityRows())
+        rows.push_back(std::move(spec));
     for (ParamSpec &spec : rows) {
         spec.option = !spec.key.starts_with("seed_resize");
         if (spec.key == "beta_dist_alpha" || spec.key == "beta_dist_beta") spec.minimum = 0.01;

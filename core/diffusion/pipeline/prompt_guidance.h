@@ -16,6 +16,9 @@ namespace sg {
 /// one.
 using Dress = std::function<sampling::Conditioning(const PromptEmbedding &prompt, bool wanted)>;
 
+/// That of a network when it draws a picture of this size; the checkpoint must outlive it.
+Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height);
+
 struct PromptGuidance {
     sampling::Guidance guidance;
     std::map<std::string, std::string> embeddings;  ///< hashes of the textual inversions that the prompts name

@@ -6,7 +6,6 @@
 #include "core/diffusion/pipeline/kept_latents.h"
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/prompt_guidance.h"
-#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/start_step.h"
 #include "core/diffusion/vae/fitting.h"
@@ -26,10 +25,6 @@
 namespace sg {
 namespace {
 
-// A1111's defaults for the refiner.
-constexpr double kWantedScore = 6;
-constexpr double kUnwantedScore = 2.5;
-
 void requireFinite(const torch::Tensor &tensor, const char *what)
 {
     if (tensor.isfinite().all().item<bool>()) return;
@@ -39,34 +34,11 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
-/// How far each latent pixel lies from where it was. Shapes  [C, h, w] both.
-LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after)
-{
-    const torch::Tensor distance = (after - before).norm(2, {0}).to(torch::kCPU, torch::kFloat).contiguous();
-    LatentPlane plane{static_cast<int>(distance.size(1)), static_cast<int>(distance.size(0)), {}};
-    plane.values.assign(distance.data_ptr<float>(), distance.data_ptr<float>() + distance.numel());
-    return plane;
-}
-
 void sayKept(Failure &failure, const GenerationRequest &request, const char *what)
 {
     failure.error.message += "; the latents of seed " + std::to_string(request.seed) +
                              " are kept: the same request with that seed and another VAE, VAE tile or VAE tiling " +
                              what;
-}
-
-/// What the network is told with a prompt when it draws a picture of this size.
-Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
-{
-    return [&checkpoint, width, height](const PromptEmbedding &prompt, bool wanted) {
-        const bool zero = !wanted && prompt.empty && checkpoint.config.emptyNegativeIsZero;
-        sampling::Conditioning told{zero ? torch::zeros_like(prompt.context) : prompt.context, {}, {}};
-        if (!prompt.pooled.defined()) return told;
-        const torch::Tensor pooled = zero ? torch::zeros_like(prompt.pooled) : prompt.pooled;
-        const PictureSizes sizes{height, width, 0, 0, height, width, wanted ? kWantedScore : kUnwantedScore};
-        told.vector = vectorConditioning(checkpoint.config, pooled, sizes, checkpoint.dtype);
-        return told;
-    };
 }
 
 /// A pass's latents must mean the same to the model that goes on with them.
