@@ -404,6 +404,14 @@
         <translation>两个阶段</translation>
     </message>
     <message>
+        <source>Without LoRAs</source>
+        <translation>不使用 LoRA</translation>
+    </message>
+    <message>
+        <source>The LoRA tags of the prompts are read and not followed.</source>
+        <translation>读取提示词中的 LoRA 标签但不应用。</translation>
+    </message>
+    <message>
         <source>UniPC skip type</source>
         <translation>UniPC 步距类型</translation>
     </message>

@@ -139,6 +139,7 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.skipEarlyCfg = values.get<double>("skip_early_cond");
     request.sMinUncond = values.get<double>("s_min_uncond");
     request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
+    request.withoutLoras = values.get<bool>("disable_extra_networks");
     request.padCondUncond = values.get<bool>("pad_cond_uncond");
     request.sampling = SamplerSettings::from(values);
     request.coding = CodingSettings::from(values);

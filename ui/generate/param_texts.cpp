@@ -89,6 +89,8 @@ namespace {
     QT_TRANSLATE_NOOP("Parameters", "second pass"),
     QT_TRANSLATE_NOOP("Parameters", "first pass"),
     QT_TRANSLATE_NOOP("Parameters", "both passes"),
+    QT_TRANSLATE_NOOP("Parameters", "Without LoRAs"),
+    QT_TRANSLATE_NOOP("Parameters", "The LoRA tags of the prompts are read and not followed."),
     QT_TRANSLATE_NOOP("Parameters", "UniPC skip type"),
     QT_TRANSLATE_NOOP("Parameters",
                       "How UniPC's steps are spread: evenly in time, in its square root, or in the noise's logarithm."),

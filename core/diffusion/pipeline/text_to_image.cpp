@@ -222,7 +222,7 @@ PassGuidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleS
     if (m_tools.useNetworks) {
         std::vector<std::string> texts;
         for (const PromptPair &pair : prompts)
-            texts.push_back(pair.prompt);
+            texts.push_back(m_request.withoutLoras ? std::string() : pair.prompt);
         m_tools.useNetworks(texts, larger);
     }
     const HiresSize &size = m_request.hires.size;

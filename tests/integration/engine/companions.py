@@ -309,6 +309,18 @@ def seamless_and_tiled_pictures_leave_nothing_behind():
     session.close()
 
 
+def tags_are_read_and_not_followed():
+    with tempfile.TemporaryDirectory() as folder:
+        bent = named(lora(pathlib.Path(folder) / "bent.safetensors", {TO_K: (128, 64)}))
+        session = Session()
+        plain = session.draw()[0]
+        merged = session.draw("a red star<lora:bent:1>", loras=[bent])[0]
+        pictures, done = session.draw_all("a red star<lora:bent:1>", {"disable_extra_networks": True}, loras=[bent])
+        assert pictures[0][0] == plain != merged and not done.get("warnings"), done
+        assert "Lora hashes" not in pictures[0][1] and "Extra networks disabled: True" in pictures[0][1], pictures[0][1]
+        session.close()
+
+
 def other_checkpoints_take_over():
     """A refiner makes the last steps, and hires fix may draw with a checkpoint of its own."""
     metadata, header, body = read(STARTER)
@@ -412,4 +424,5 @@ def whoever_waits_sees_files_being_read():
 
 if __name__ == "__main__":
     run([whoever_waits_sees_files_being_read, loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
-         another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over])
+         another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over,
+         tags_are_read_and_not_followed])

@@ -240,6 +240,39 @@ SG_CASE(peft_s_own_files)
     compare("lora", kData + "/adapters/peft/header.safetensors");
 }
 
+SG_CASE(bad_settings_of_peft_name_their_field)
+{
+    const Folder folder;
+    const std::string path = folder.file("adapter_model.safetensors"), config = folder.file("adapter_config.json");
+    std::filesystem::copy_file(kData + "/adapters/peft/lora/adapter_model.safetensors", path);
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    for (const auto &[text, named] : {std::pair("[]", "no object"),
+                                      {"{", "adapter_config.json"},
+                                      {R"({"lora_alpha":"x"})", "lora_alpha"},
+                                      {R"({"r":-1})", "r is out of range"},
+                                      {R"({"rank_pattern":{"a":0}})", "rank_pattern"},
+                                      {R"({"alpha_pattern":[1]})", "alpha_pattern"},
+                                      {R"({"use_rslora":1})", "use_rslora"},
+                                      {R"({"feedforward_modules":[1]})", "feedforward_modules"},
+                                      {R"({"num_cayley_neumann_terms":65})", "num_cayley_neumann_terms"},
+                                      {R"({"r":1,"r":2})", "r"}}) {
+        std::ofstream(config) << text;
+        const std::string said = refusal(set, {{"one", path, 1, 1, {}}});
+        if (said.find(named) == std::string::npos || said.find("adapter_config.json") == std::string::npos)
+            test::failed(__FILE__, __LINE__, std::string(text) + ": " + said);
+        CHECK(sameBits(before, weightsOf(*layers)));
+    }
+    // Settings that change make a LoRA another one.
+    std::ofstream(config) << R"({"r":2,"lora_alpha":2})";
+    set.apply({{"one", path, 1, 1, {}}});
+    const Tensors weak = weightsOf(*layers);
+    std::ofstream(config) << R"({"r":2,"lora_alpha":20})";
+    set.apply({{"one", path, 1, 1, {}}});
+    CHECK(!sameBits(weak, weightsOf(*layers)));
+}
+
 /// A butterfly of two levels, which peft computes with CUDA alone: explicit permutations and block matrices.
 SG_CASE(peft_s_butterflies)
 {
