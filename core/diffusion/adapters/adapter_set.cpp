@@ -114,8 +114,10 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
                                 const LoadWatch &watch)
 {
     std::vector<FileIdentity> identities;
-    for (const WantedAdapter &one : wanted)
+    for (const WantedAdapter &one : wanted) {
         identities.push_back(orThrow(fileIdentity(one.path)));
+        identities.push_back(fileIdentity(adapterConfigPath(one.path)).value_or(FileIdentity{}));
+    }
     AdapterReport report;
     if (wanted == m_wanted && identities == m_identities) {
         report.warnings = m_warnings;
@@ -212,6 +214,10 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
                                        std::to_string(bias.numel()),
                                    {}}};
                 bias.add_(change.bias.view(bias.sizes()));
+            }
+            if (change.biasFactors.defined() && !step.target->bias.empty()) {
+                torch::Tensor bias = working(step, step.target->bias);
+                bias.mul_(change.biasFactors.view(bias.sizes()));
             }
             if (change.weight.defined()) weight.add_(change.weight);
         } catch (Failure &failure) {

@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/layers.h"
+#include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/modelfile/model_file.h"
 
@@ -20,8 +21,10 @@ constexpr double kSlope = 0.2;     // below zero
 constexpr double kResidual = 0.2;  // of what a block adds
 constexpr std::size_t kConvs = 5, kDenseBlocks = 3;
 
+/// Between blocks: whoever waits hears of it.
 void requireGoingOn(const std::stop_token &stop)
 {
+    nn::Pulse::beat();
     if (stop.stop_requested()) throw Failure{{ErrorCode::Cancelled, "the task was cancelled", {}}};
 }
 
@@ -108,8 +111,10 @@ public:
             }
             made = m_body->forwardPlus(deep, made);
         }
-        for (nn::Conv2d &up : m_ups)
+        for (nn::Conv2d &up : m_ups) {
+            requireGoingOn(stop);
             made = bent(up->forwardDoubled(made, 2 * made.size(2), 2 * made.size(3)));
+        }
         made = bent(m_hr->forward(made));
         requireGoingOn(stop);
         made = m_last->forward(made);

@@ -206,6 +206,100 @@ SG_CASE(every_kind_and_its_undoing)
         if (!name.starts_with("base/")) CHECK(seen.contains(name.substr(0, name.find('/'))));
 }
 
+// Files as peft writes them, with their settings beside them or in the header (tests/parity/make_peft_files.py).
+SG_CASE(peft_s_own_files)
+{
+    const TensorFile out(kData + "/adapters/peft/out.safetensors");
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    const auto compare = [&](const std::string &kind, const std::string &path) {
+        const AdapterReport report = set.apply({{kind, path, 99, 1, {}}});
+        if (!report.warnings.empty()) test::failed(__FILE__, __LINE__, kind + ": " + report.warnings.front());
+        const Tensors after = weightsOf(*layers);
+        double worst = 0;
+        int compared = 0;
+        for (const auto &[name, expected] : out.all()) {
+            if (!name.starts_with(kind + "/")) continue;
+            worst = std::max(worst, relativeError(after.at(name.substr(kind.size() + 1)), expected));
+            ++compared;
+        }
+        std::printf("     %s: %.1e\n", kind.c_str(), worst);
+        if (!(worst <= 2e-6)) test::failed(__FILE__, __LINE__, kind + " differs");
+        CHECK(compared == 6);
+        set.apply({});
+        CHECK(sameBits(before, weightsOf(*layers)));
+    };
+    std::size_t kinds = 0;
+    for (const auto &entry : std::filesystem::directory_iterator(kData + "/adapters/peft")) {
+        if (!entry.is_directory()) continue;
+        ++kinds;
+        compare(entry.path().filename().string(), (entry.path() / "adapter_model.safetensors").string());
+    }
+    CHECK(kinds == 12);
+    compare("lora", kData + "/adapters/peft/header.safetensors");
+}
+
+SG_CASE(bad_settings_of_peft_name_their_field)
+{
+    const Folder folder;
+    const std::string path = folder.file("adapter_model.safetensors"), config = folder.file("adapter_config.json");
+    std::filesystem::copy_file(kData + "/adapters/peft/lora/adapter_model.safetensors", path);
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    for (const auto &[text, named] : {std::pair("[]", "no object"),
+                                      {"{", "adapter_config.json"},
+                                      {R"({"lora_alpha":"x"})", "lora_alpha"},
+                                      {R"({"r":-1})", "r is out of range"},
+                                      {R"({"rank_pattern":{"a":0}})", "rank_pattern"},
+                                      {R"({"alpha_pattern":[1]})", "alpha_pattern"},
+                                      {R"({"use_rslora":1})", "use_rslora"},
+                                      {R"({"feedforward_modules":[1]})", "feedforward_modules"},
+                                      {R"({"num_cayley_neumann_terms":65})", "num_cayley_neumann_terms"},
+                                      {R"({"r":1,"r":2})", "r"}}) {
+        std::ofstream(config) << text;
+        const std::string said = refusal(set, {{"one", path, 1, 1, {}}});
+        if (said.find(named) == std::string::npos || said.find("adapter_config.json") == std::string::npos)
+            test::failed(__FILE__, __LINE__, std::string(text) + ": " + said);
+        CHECK(sameBits(before, weightsOf(*layers)));
+    }
+    // Settings that change make a LoRA another one.
+    std::ofstream(config) << R"({"r":2,"lora_alpha":2})";
+    set.apply({{"one", path, 1, 1, {}}});
+    const Tensors weak = weightsOf(*layers);
+    std::ofstream(config) << R"({"r":2,"lora_alpha":20})";
+    set.apply({{"one", path, 1, 1, {}}});
+    CHECK(!sameBits(weak, weightsOf(*layers)));
+}
+
+/// A butterfly of two levels, which peft computes with CUDA alone: explicit permutations and block matrices.
+SG_CASE(peft_s_butterflies)
+{
+    constexpr std::int64_t kInputs = 8, kSide = 2, kBlocks = 4;
+    torch::manual_seed(5);
+    const torch::Tensor weight = torch::randn({3, kInputs}), factors = torch::randn({3, 1});
+    const torch::Tensor blocks = torch::randn({2, kBlocks, kSide, kSide}) * 0.5;
+    torch::Tensor whole = torch::eye(kInputs);
+    // Rows that a block of each level turns together, written out.
+    const std::array<std::array<std::int64_t, kInputs>, 2> orders{{{0, 1, 2, 3, 4, 5, 6, 7}, {0, 2, 1, 3, 4, 6, 5, 7}}};
+    for (std::size_t level = 0; level < orders.size(); ++level) {
+        torch::Tensor turn = torch::zeros({kInputs, kInputs}), permutation = torch::zeros({kInputs, kInputs});
+        for (std::int64_t block = 0; block < kBlocks; ++block) {
+            const torch::Tensor one = blocks[static_cast<std::int64_t>(level)][block];
+            const torch::Tensor skew = 0.5 * (one - one.t()), eye = torch::eye(kSide);
+            turn.slice(0, block * kSide, (block + 1) * kSide).slice(1, block * kSide, (block + 1) * kSide) =
+                torch::matmul(eye - skew, torch::inverse(eye + skew));
+        }
+        for (std::int64_t i = 0; i < kInputs; ++i)
+            permutation[i][orders[level][static_cast<std::size_t>(i)]] = 1;
+        whole = permutation.matmul(turn).matmul(permutation.t()).matmul(whole);
+    }
+    const torch::Tensor expected = whole.matmul(weight.t()).t() * factors;
+    const Change change = changeOf({{"boft_r", blocks}, {"boft_s", factors}}, weight, {});
+    CHECK(relativeError(weight + change.weight, expected) <= 1e-5);
+}
+
 SG_CASE(switching_sets_equals_starting_afresh)
 {
     const Folder folder;
@@ -424,7 +518,8 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
     using Tables = std::vector<test::FilledCheckpoint::Table>;
     const Folder folder;
     for (const auto &[family, base, tables] :
-         {std::tuple("sd2", BaseFamily::Sd2, Tables{{"cond_stage_model.model.token_embedding.weight", 8}}),
+         {std::tuple("sd1", BaseFamily::Sd1, Tables{}),
+          {"sd2", BaseFamily::Sd2, Tables{{"cond_stage_model.model.token_embedding.weight", 8}}},
           {"sdxl", BaseFamily::Sdxl,
            Tables{{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
                   {"conditioner.embedders.1.model.token_embedding.weight", 12}}}}) {
@@ -433,7 +528,7 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
         const auto checkpoint = loadCheckpoint(filled.path(), torch::kCPU, torch::kFloat32);
         const TensorFile lora(kData + "/adapters/" + name + "_lora.safetensors");
         const TensorFile io(kData + "/adapters/" + name + "_lora_io.safetensors");
-        const TensorFile texts(kData + "/networks/" + name + "_io.safetensors");
+        const TensorFile texts(kData + "/networks/" + name + "_io.safetensors");  // sd1's tokens are its LoRA's
         std::vector<AdaptedNetwork> networks{{AdapterNetwork::Unet, checkpoint->unet.ptr()}};
         for (std::size_t i = 0; i < checkpoint->texts.size(); ++i)
             networks.push_back({i == 0 ? AdapterNetwork::Text : AdapterNetwork::Text2,
@@ -461,7 +556,8 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
                               io.at("out.unet"));
             for (std::size_t i = 0; i < checkpoint->texts.size(); ++i) {
                 const std::string key = "text" + std::to_string(i) + ".";
-                const EncodedText made = checkpoint->texts[i]->encode(texts.at(key + "tokens"));
+                const TensorFile &source = family == std::string("sd1") ? io : texts;
+                const EncodedText made = checkpoint->texts[i]->encode(source.at(key + "tokens"));
                 worst = std::max(worst, relativeError(made.rows, io.at("out." + key + "rows")));
                 if (made.pooled.defined())
                     worst = std::max(worst, relativeError(made.pooled, io.at("out." + key + "pooled")));
