@@ -2,8 +2,10 @@
 #include "core/diffusion/adapters/embedding_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
+#include "tests/parity/adapters/tiny_layers.h"
 #include "tests/support/check.h"
 #include "tests/support/filled_checkpoint.h"
+#include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
 #include "tests/support/tensor_writer.h"
 
@@ -18,7 +20,6 @@
 #include <set>
 #include <stop_token>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -30,102 +31,13 @@ using namespace sg;
 using namespace sg::adapters;
 using sg::test::relativeError;
 using sg::test::TensorFile;
-using Tensors = std::map<std::string, torch::Tensor>;
+using test::Folder, test::LayersImpl, test::Tensors, test::eachWeight, test::freshLayers, test::kinds, test::sameBits,
+    test::under, test::weightsOf, test::writeKind;
 
 const std::string kData = SG_PARITY_DATA;
 const std::vector<std::string> kKinds{
     "lora",         "lora_scale", "locon_mid", "loha", "loha_t",  "lokr", "lokr_both", "lokr_t", "lokr_full", "dora",
     "dora_columns", "ia3",        "ia3_out",   "oft",  "oft_old", "boft", "glora",     "norm",   "full"};
-
-class Folder {
-public:
-    Folder() : m_path(std::filesystem::temp_directory_path() / ("sg_adapters_" + std::to_string(::getpid())))
-    {
-        std::filesystem::create_directories(m_path);
-    }
-    ~Folder() { std::filesystem::remove_all(m_path); }
-    std::string file(const std::string &name) const { return m_path / name; }
-
-private:
-    std::filesystem::path m_path;
-};
-
-/// The script's four layers.
-class LayersImpl final : public torch::nn::Module {
-public:
-    LayersImpl()
-    {
-        register_module("linear", nn::Linear(6, 4));
-        register_module("conv", nn::Conv2d(nn::Conv2dImpl::Shape{4, 6}));
-        register_module("pointwise", nn::Conv2d(nn::Conv2dImpl::Shape{6, 8, 1, 1, 0}));
-        register_module("norm", nn::LayerNorm(6));
-    }
-};
-
-const TensorFile &kinds()
-{
-    static const TensorFile file(kData + "/adapters/kinds.safetensors");
-    return file;
-}
-
-template <class Visit>
-void eachWeight(torch::nn::Module &module, const Visit &visit)
-{
-    for (const auto &entry : module.named_modules())
-        if (auto *leaf = dynamic_cast<nn::Leaf *>(entry.value().get()))
-            leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
-                for (const auto &one : declared)
-                    visit(entry.key() + "." + one.name, one.parameter);
-            });
-}
-
-std::shared_ptr<LayersImpl> freshLayers()
-{
-    auto layers = std::make_shared<LayersImpl>();
-    eachWeight(*layers, [](const std::string &name, torch::Tensor parameter) {
-        parameter.set_data(kinds().at("base/" + name).clone());
-    });
-    return layers;
-}
-
-Tensors weightsOf(torch::nn::Module &module)
-{
-    Tensors weights;
-    eachWeight(module, [&](const std::string &name, const torch::Tensor &parameter) {
-        weights[name] = parameter.detach().clone();
-    });
-    return weights;
-}
-
-bool sameBits(const Tensors &a, const Tensors &b)
-{
-    if (a.size() != b.size()) return false;
-    for (const auto &[name, tensor] : a)
-        if (!at::equal(tensor.contiguous().view(torch::kInt32), b.at(name).contiguous().view(torch::kInt32)))
-            return false;
-    return true;
-}
-
-// Everything of the data file under `prefix`, with the rest of its names.
-Tensors under(const std::string &prefix)
-{
-    Tensors found;
-    for (const auto &[name, tensor] : kinds().all())
-        if (name.starts_with(prefix)) found[name.substr(prefix.size())] = tensor;
-    return found;
-}
-
-// The kind's two networks as files.
-std::vector<WantedAdapter> writeKind(const Folder &folder, const std::string &kind)
-{
-    std::vector<WantedAdapter> wanted;
-    for (const auto &[name, multiplier] : {std::pair("a", .7), std::pair("b", -.5)}) {
-        const std::string path = folder.file(kind + "_" + name + ".safetensors");
-        test::writeTensors(path, under(kind + "/" + name + "/"));
-        wanted.push_back({kind + name, path, 99, multiplier, {}});
-    }
-    return wanted;
-}
 
 template <class Work>
 bool cancelled(Work work)
@@ -298,6 +210,32 @@ SG_CASE(peft_s_butterflies)
     const torch::Tensor expected = whole.matmul(weight.t()).t() * factors;
     const Change change = changeOf({{"boft_r", blocks}, {"boft_s", factors}}, weight, {});
     CHECK(relativeError(weight + change.weight, expected) <= 1e-5);
+}
+
+// Half precision weights are the file's own pages: a LoRA takes memory in their place, and gives it back.
+SG_CASE(merged_weights_give_their_memory_back)
+{
+    const Folder folder;
+    const auto checkpoint = loadCheckpoint(test::kStarter, torch::kCPU, torch::kFloat32);
+    const auto parameters = checkpoint->unet->named_parameters();
+    const torch::Tensor weight = parameters["middle_block.0.in_layers.2.weight"];
+    CHECK(weight.scalar_type() == torch::kFloat16);
+    const void *const pages = weight.data_ptr();
+    const torch::Tensor before = weight.detach().clone();
+    const std::string path = folder.file("bent.safetensors"), layer = "lora_unet_mid_block_resnets_0_conv1";
+    test::writeTensors(path, {{layer + ".lora_down.weight", torch::randn({2, weight.size(1), 3, 3})},
+                              {layer + ".lora_up.weight", torch::randn({weight.size(0), 2, 1, 1})}});
+    AdapterSet set({{AdapterNetwork::Unet, checkpoint->unet.ptr()}}, BaseFamily::Sd1);
+    for (int i = 0; i < 2; ++i) {
+        CHECK(set.apply({{"bent", path, 1, 1, {}}}).warnings.empty());
+        CHECK(weight.scalar_type() == torch::kFloat32 && set.bytes() == weight.numel() * sizeof(float));
+        CHECK(!at::equal(weight, before.to(torch::kFloat32)));
+        set.apply({{"bent", path, 1, 0.5, {}}});
+        CHECK(set.bytes() == weight.numel() * sizeof(float));
+        set.apply({});
+        CHECK(weight.data_ptr() == pages && weight.scalar_type() == torch::kFloat16 && at::equal(weight, before));
+        CHECK(set.bytes() == 0);
+    }
 }
 
 SG_CASE(switching_sets_equals_starting_afresh)
