@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostPatterns = 4096;
 constexpr double kLargest = 1e6;
+constexpr std::string_view kOfExpressions = "\\^$*+?()[]{}|";
 constexpr std::string_view kPeftPrefix = "base_model.model.";
 constexpr std::string_view kHeaderKey = "lora_adapter_metadata";
 
@@ -40,6 +41,27 @@ Expected<void> takeFlag(const Json &config, const char *field, bool &value)
     return {};
 }
 
+/// peft's patterns are expressions for names behind any prefix; what is written are names, of which `^` holds the
+/// whole. Returns nothing for what only an expression's reader could tell.
+std::optional<std::string> namePattern(std::string_view pattern)
+{
+    std::string name;
+    for (const std::string_view anything : {"(.*\\.)?", ".*\\."})
+        if (pattern.starts_with(anything)) {
+            pattern.remove_prefix(anything.size());
+            break;
+        }
+    if (pattern.ends_with('$')) pattern.remove_suffix(1);
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern.substr(i, 2) == "\\.")
+            ++i;
+        else if (!(pattern[i] == '^' && i == 0) && kOfExpressions.find(pattern[i]) != std::string_view::npos)
+            return std::nullopt;
+        name += pattern[i];
+    }
+    return name;
+}
+
 Expected<void> takePatterns(const Json &config, const char *field, double least,
                             std::vector<std::pair<std::string, double>> &patterns)
 {
@@ -51,7 +73,9 @@ Expected<void> takePatterns(const Json &config, const char *field, double least,
         if (!value.is_number()) return refuseField(field, "must be an object of at most 4096 numbers");
         const double number = value.get<double>();
         if (!(number >= least && number <= kLargest)) return refuseField(field, "is out of range");
-        patterns.emplace_back(pattern.starts_with('^') ? pattern.substr(1) : pattern, number);
+        std::optional<std::string> name = namePattern(pattern);
+        if (!name) return refuseField(field, "has an expression, where only names are read");
+        patterns.emplace_back(std::move(*name), number);
     }
     return {};
 }
@@ -61,8 +85,13 @@ Expected<void> takeNames(const Json &config, const char *field, std::vector<std:
 {
     const auto it = config.find(field);
     if (it == config.end() || it->is_null()) return {};
+    // peft: a text is an expression for whole names, a list has the ends of names.
     if (it->is_string()) {
-        names.push_back(it->get<std::string>());
+        const std::string text = it->get<std::string>();
+        std::optional<std::string> name = text.starts_with('(') ? std::nullopt : namePattern(text);
+        if (!name) return refuseField(field, "has an expression, where only names are read");
+        const bool whole = !text.starts_with(".*") && !name->starts_with('^');
+        names.push_back((whole ? "^" : text.starts_with(".*") ? "." : "") + *name);
         return {};
     }
     if (!it->is_array() || it->size() > kMostPatterns)
@@ -117,15 +146,16 @@ AdapterSettings::of(std::string_view layer) const
 
 bool endsInModule(std::string_view layer, std::string_view module)
 {
+    if (module.starts_with('^')) return layer == module.substr(1);
     if (module.empty() || !layer.ends_with(module)) return false;
     return layer.size() == module.size() || layer[layer.size() - module.size() - 1] == '.';
 }
 
-double valueOf(const std::vector<std::pair<std::string, double>> &patterns, std::string_view layer, double otherwise)
+std::optional<double> valueOf(const std::vector<std::pair<std::string, double>> &patterns, std::string_view layer)
 {
     const auto it =
         std::find_if(patterns.begin(), patterns.end(), [&](const auto &one) { return endsInModule(layer, one.first); });
-    return it == patterns.end() ? otherwise : it->second;
+    return it == patterns.end() ? std::nullopt : std::optional(it->second);
 }
 
 Expected<AdapterSettings::Part> parseAdapterConfig(const Json &config)
@@ -133,16 +163,17 @@ Expected<AdapterSettings::Part> parseAdapterConfig(const Json &config)
     if (!config.is_object())
         return fail(ErrorCode::UnusableFile, "the adapter's settings are no object", "adapter_config.json");
     AdapterSettings::Part part;
-    double terms = static_cast<double>(part.terms);
+    double terms = static_cast<double>(part.terms), alpha = -1;
     for (const Expected<void> &taken :
-         {takeNumber(config, "r", 0, part.rank), takeNumber(config, "alpha", 0, part.alpha),
-          takeNumber(config, "lora_alpha", 0, part.alpha), takeFlag(config, "use_rslora", part.rootOfRank),
+         {takeNumber(config, "r", 0, part.rank), takeNumber(config, "alpha", 0, alpha),
+          takeNumber(config, "lora_alpha", 0, alpha), takeFlag(config, "use_rslora", part.rootOfRank),
           takePatterns(config, "rank_pattern", 1, part.ranks), takePatterns(config, "alpha_pattern", 0, part.alphas),
           takeNames(config, "feedforward_modules", part.feedforward),
           takeFlag(config, "use_cayley_neumann", part.series), takeNumber(config, "num_cayley_neumann_terms", 1, terms),
           takeFlag(config, "coft", part.constrained), takeNumber(config, "eps", 0, part.longest)})
         if (!taken) return Unexpected{taken.error()};
     if (terms > 64) return refuseField("num_cayley_neumann_terms", "is above 64");
+    if (alpha >= 0) part.alpha = alpha;
     part.terms = static_cast<std::int64_t>(terms);
     return part;
 }

@@ -21,13 +21,13 @@ inline constexpr std::size_t kMaxAdapterConfigBytes = 1u << 20;
 /// `lora_adapter_metadata` in a safetensors header, for each network.
 /// Source  peft 0.21 and diffusers 0.42: the names of the fields, and what they do.
 struct AdapterSettings {
-    /// Of one network. A pattern is the end of a layer's name; the first that fits counts.
+    /// Of one network. A pattern is the end of a layer's name, or with `^` all of it; the first that fits counts.
     struct Part {
-        double rank = 0;          ///< r; 0: not said
-        double alpha = 0;         ///< lora_alpha, alpha; 0: not said
-        bool rootOfRank = false;  ///< use_rslora: alpha is divided by the rank's root
+        double rank = 0;              ///< r; 0: not said
+        std::optional<double> alpha;  ///< lora_alpha, alpha
+        bool rootOfRank = false;      ///< use_rslora: alpha is divided by the rank's root
         std::vector<std::pair<std::string, double>> ranks, alphas;
-        std::vector<std::string> feedforward;  ///< IA3: the layers whose inputs are scaled
+        std::vector<std::string> feedforward;  ///< IA3: ends of layers whose inputs are scaled; ^ as above
         bool series = true;                    ///< OFT: turns are the first terms of a series, not exact
         std::int64_t terms = 5;
         bool constrained = false;  ///< OFT's coft, BOFT's has none
@@ -39,11 +39,11 @@ struct AdapterSettings {
     std::optional<std::pair<const Part *, std::string_view>> of(std::string_view layer) const;
 };
 
-/// Whether a module's name is this one, or ends in it behind a dot.
+/// Whether a module's name is this one, or ends in it behind a dot; of `^name`, whether it is this one.
 bool endsInModule(std::string_view layer, std::string_view module);
 
-/// The value of the first pattern that fits the layer's name, or `otherwise`.
-double valueOf(const std::vector<std::pair<std::string, double>> &patterns, std::string_view layer, double otherwise);
+/// The value of the first pattern that fits the layer's name.
+std::optional<double> valueOf(const std::vector<std::pair<std::string, double>> &patterns, std::string_view layer);
 
 /// Errors  UnusableFile naming the field and the rule.
 Expected<AdapterSettings::Part> parseAdapterConfig(const Json &config);

@@ -10,11 +10,13 @@ namespace {
 
 void checkPart(const sg::AdapterSettings::Part &part)
 {
-    for (const double value : {part.rank, part.alpha, part.longest})
+    for (const double value : {part.rank, part.alpha.value_or(0), part.longest})
         SG_REQUIRE(std::isfinite(value) && value >= 0);
     SG_REQUIRE(part.terms >= 1 && part.terms <= 64);
     for (const auto &[pattern, rank] : part.ranks)
-        SG_REQUIRE(rank >= 1 && sg::valueOf(part.ranks, "a." + pattern, 0) >= (pattern.empty() ? 0 : 1));
+        SG_REQUIRE(rank >= 1 &&
+                   (pattern.empty() ||
+                    sg::valueOf(part.ranks, pattern.starts_with('^') ? pattern.substr(1) : "a." + pattern)));
 }
 
 }  // namespace

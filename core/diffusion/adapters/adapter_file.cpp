@@ -103,18 +103,20 @@ void AdapterFile::addSettings(const AdapterGroup &group, Parts &parts) const
     }
     if (begins("ia3_l")) {
         const auto &names = settings->feedforward;
-        const auto fits = [&](const std::string &name) { return endsInModule(layer, name); };
+        const auto fits = [&](const std::string &name) {
+            return name.starts_with('^') ? layer == name.substr(1) : layer.ends_with(name);
+        };
         set("on_input", std::any_of(names.begin(), names.end(), fits) ? 1 : 0);
         return;
     }
-    const double alpha = valueOf(settings->alphas, layer, settings->alpha);
-    if (alpha == 0 || parts.contains("alpha") || parts.contains("scale")) return;
+    const std::optional<double> own = valueOf(settings->alphas, layer), alpha = own ? own : settings->alpha;
+    if (!alpha || parts.contains("alpha") || parts.contains("scale")) return;
     // LoRA's rank is its weights'; of two whole factors of LoKr nothing else tells.
     const auto down = parts.find("lora_down");
-    const double said = valueOf(settings->ranks, layer, settings->rank);
+    const double said = valueOf(settings->ranks, layer).value_or(settings->rank);
     const double rank =
         down != parts.end() && down->second.dim() > 0 ? static_cast<double>(down->second.size(0)) : said;
-    if (rank > 0) set("scale", alpha / (settings->rootOfRank ? std::sqrt(rank) : rank));
+    if (rank > 0) set("scale", *alpha / (settings->rootOfRank ? std::sqrt(rank) : rank));
 }
 
 void AdapterFile::requireUnchanged() const

@@ -166,6 +166,8 @@ SG_CASE(bad_settings_of_peft_name_their_field)
                                       {R"({"r":-1})", "r is out of range"},
                                       {R"({"rank_pattern":{"a":0}})", "rank_pattern"},
                                       {R"({"alpha_pattern":[1]})", "alpha_pattern"},
+                                      {R"({"rank_pattern":{"blocks\\.[0-9]":2}})", "expression"},
+                                      {R"({"feedforward_modules":"ff|fc"})", "expression"},
                                       {R"({"use_rslora":1})", "use_rslora"},
                                       {R"({"feedforward_modules":[1]})", "feedforward_modules"},
                                       {R"({"num_cayley_neumann_terms":65})", "num_cayley_neumann_terms"},
