@@ -368,6 +368,74 @@
         <translation>UniPC 如何加权所记住的内容：bh1 和 bh2 按当前一步，vary_coeff 按记住的所有步。</translation>
     </message>
     <message>
+        <source>Noise schedule</source>
+        <translation>噪声级表</translation>
+    </message>
+    <message>
+        <source>Zero Terminal SNR stretches the model's noise levels until the last is all noise.</source>
+        <translation>Zero Terminal SNR 把模型的噪声级拉伸到最后一级全是噪声。</translation>
+    </message>
+    <message>
+        <source>Half precision levels</source>
+        <translation>半精度噪声级</translation>
+    </message>
+    <message>
+        <source>Rounds the model's noise levels as A1111 did before 1.7, for its old pictures.</source>
+        <translation>像 A1111 1.7 之前那样对模型的噪声级取整，用于重现旧图片。</translation>
+    </message>
+    <message>
+        <source>Old prompt timelines</source>
+        <translation>旧提示词时间线</translation>
+    </message>
+    <message>
+        <source>Numbers in [from:to:when] as in A1111 before 1.6: below 1 a share of the steps, else a step.</source>
+        <translation>[from:to:when] 中的数字按 A1111 1.6 之前的方式：小于 1 为步数的比例，否则为第几步。</translation>
+    </message>
+    <message>
+        <source>Refiner by steps</source>
+        <translation>按步数切换精修模型</translation>
+    </message>
+    <message>
+        <source>The refiner takes over by the share of the steps, not of the noise levels, as in A1111 before 1.8.</source>
+        <translation>精修模型按步数的比例而非噪声级的比例接手，如 A1111 1.8 之前。</translation>
+    </message>
+    <message>
+        <source>Refiner in</source>
+        <translation>精修所在</translation>
+    </message>
+    <message>
+        <source>The pass of hires fix that the refiner finishes.</source>
+        <translation>由精修模型完成的高清修复阶段。</translation>
+    </message>
+    <message>
+        <source>Default</source>
+        <translation>默认</translation>
+    </message>
+    <message>
+        <source>Zero Terminal SNR</source>
+        <translation>零终端信噪比</translation>
+    </message>
+    <message>
+        <source>second pass</source>
+        <translation>第二阶段</translation>
+    </message>
+    <message>
+        <source>first pass</source>
+        <translation>第一阶段</translation>
+    </message>
+    <message>
+        <source>both passes</source>
+        <translation>两个阶段</translation>
+    </message>
+    <message>
+        <source>Without LoRAs</source>
+        <translation>不使用 LoRA</translation>
+    </message>
+    <message>
+        <source>The LoRA tags of the prompts are read and not followed.</source>
+        <translation>读取提示词中的 LoRA 标签但不应用。</translation>
+    </message>
+    <message>
         <source>UniPC skip type</source>
         <translation>UniPC 步距类型</translation>
     </message>

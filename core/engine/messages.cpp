@@ -75,8 +75,9 @@ Expected<void> resolvePrompts(GenerationRequest &request, const ParamValues &val
     // Loops draw one picture on and on, so all of them have the first one's words.
     const bool varies =
         (hasVariants(request.prompt) || hasVariants(request.negativePrompt)) && request.loopback.loops == 0;
-    Expected<std::vector<PromptPair>> prompts =
-        resolvedOfAll(request, {request.prompt, request.negativePrompt}, {.steps = request.steps}, wildcards);
+    const bool old = request.sampling.oldTimelines;
+    Expected<std::vector<PromptPair>> prompts = resolvedOfAll(request, {request.prompt, request.negativePrompt},
+                                                              {.steps = request.steps, .oldTimelines = old}, wildcards);
     if (!prompts) return Unexpected{prompts.error()};
     request.prompt = prompts->front().prompt;
     request.negativePrompt = prompts->front().negative;
@@ -85,8 +86,9 @@ Expected<void> resolvePrompts(GenerationRequest &request, const ParamValues &val
 
     HiresPass &hires = request.hires;
     const bool hiresVaries = hasVariants(hires.prompt) || hasVariants(hires.negativePrompt);
-    Expected<std::vector<PromptPair>> larger = resolvedOfAll(
-        request, {hires.prompt, hires.negativePrompt}, {.steps = request.steps, .hiresSteps = hires.steps}, wildcards);
+    Expected<std::vector<PromptPair>> larger =
+        resolvedOfAll(request, {hires.prompt, hires.negativePrompt},
+                      {.steps = request.steps, .hiresSteps = hires.steps, .oldTimelines = old}, wildcards);
     if (!larger) {
         Error error = larger.error();
         // The first pass's own prompts are sound by now, so it is one of these two.

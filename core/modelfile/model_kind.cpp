@@ -160,8 +160,8 @@ Found asLora(const TensorIndex &index)
 {
     for (const std::string_view part :
          {".lora_up.weight", ".lora_A.weight", ".lora.up.weight", "_lora.up.weight", ".lora_linear_layer.up.weight",
-          ".hada_w1_a", ".lokr_w1", ".lokr_w2", ".on_input", ".oft_blocks", ".oft_diag", ".a1.weight", ".w_norm",
-          ".diff_b", ".diff"})
+          ".hada_w1_a", ".lokr_w1", ".lokr_w2", ".on_input", ".oft_blocks", ".oft_diag", ".ia3_l", ".oft_R.weight",
+          ".boft_R", ".a1.weight", ".w_norm", ".diff_b", ".diff"})
         for (const auto &[name, tensor] : index.tensors())
             if (name.ends_with(part) || (part.starts_with(".lokr") && name.find(part) != std::string::npos))
                 return ModelDescription{ModelKind::Lora, loraFamily(index), "names end in " + std::string(part)};

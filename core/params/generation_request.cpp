@@ -83,6 +83,12 @@ AlternativeNoise alternativeNoiseOf(const ParamValues &values)
     return noise;
 }
 
+RefinerPass refinerPassOf(const std::string &name)
+{
+    if (name == "both passes") return RefinerPass::Both;
+    return name == "first pass" ? RefinerPass::First : RefinerPass::Second;
+}
+
 HiresPass hiresOf(const ParamValues &values, const GenerationRequest &request)
 {
     HiresPass pass;
@@ -134,6 +140,7 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.skipEarlyCfg = values.get<double>("skip_early_cond");
     request.sMinUncond = values.get<double>("s_min_uncond");
     request.sMinUncondAll = values.get<bool>("s_min_uncond_all");
+    request.withoutLoras = values.get<bool>("disable_extra_networks");
     request.padCondUncond = values.get<bool>("pad_cond_uncond");
     request.sampling = SamplerSettings::from(values);
     request.coding = CodingSettings::from(values);
@@ -144,7 +151,9 @@ GenerationRequest GenerationRequest::from(const ParamValues &values)
     request.loopback = loopbackOf(values);
     request.hires = hiresOf(values, request);
     request.refiner = {!valueOr<std::string>(values, "refiner_checkpoint", {}).empty(),
-                       valueOr(values, "refiner_switch_at", 0.8)};
+                       valueOr(values, "refiner_switch_at", 0.8),
+                       valueOr(values, "refiner_switch_by_sample_steps", false),
+                       refinerPassOf(valueOr<std::string>(values, "hires_fix_refiner_pass", {}))};
     return request;
 }
 
@@ -178,6 +187,9 @@ SamplerSettings SamplerSettings::from(const ParamValues &values)
     settings.discardNextToLast = values.get<bool>("always_discard_next_to_last_sigma");
     settings.sgmNoise = values.get<bool>("sgm_noise_multiplier");
     settings.uniPcOrder = values.get<std::int64_t>("uni_pc_order");
+    settings.zeroTerminalSnr = values.get<std::string>("sd_noise_schedule") != "Default";
+    settings.halfLevels = values.get<bool>("use_downcasted_alpha_bar");
+    settings.oldTimelines = values.get<bool>("use_old_scheduling");
     settings.uniPcVariant = values.get<std::string>("uni_pc_variant");
     settings.uniPcSkip = values.get<std::string>("uni_pc_skip_type");
     settings.uniPcLowerOrderFinal = values.get<bool>("uni_pc_lower_order_final");

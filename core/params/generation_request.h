@@ -83,6 +83,7 @@ struct GenerationRequest {
     double skipEarlyCfg = 0;
     double sMinUncond = 0;
     bool sMinUncondAll = false;
+    bool withoutLoras = false;  ///< their tags are not followed
     bool padCondUncond = false;
     std::vector<PromptPair> prompts;  ///< of each picture, where they differ; otherwise empty
     SamplerSettings sampling;

@@ -205,6 +205,8 @@ std::vector<ParamSpec> textToImageSpecs()
                 20, 0, 74, 1, "", "Comma backtracking"),
         flag("pad_cond_uncond", "Equal lengths",
              "Fills the shorter of prompt and negative prompt up with empty chunks.", G::Sampling, "Pad conds"),
+        flag("disable_extra_networks", "Without LoRAs", "The LoRA tags of the prompts are read and not followed.",
+             G::Model, "Extra networks disabled"),
         number("cfg_rescale", "CFG rescale", "Takes back what strong guidance does to contrast; 0 switches it off.",
                G::Sampling, 0, 0, 0, 1, 0.05, "CFG rescale"),
         number("cfg_start", "Guidance from", "The share of the steps after which guidance begins.", G::Sampling, 0, 0,

@@ -8,10 +8,15 @@ namespace sg {
 /// What fills the masked part before it is drawn (inpainting_fill).
 enum class MaskedContent { Fill = 0, Original = 1, LatentNoise = 2, LatentNothing = 3 };
 
+/// Which pass of hires fix a refiner finishes.
+enum class RefinerPass { First, Second, Both };
+
 /// Another checkpoint for the last steps. Source  Podell et al. 2023, arXiv:2307.01952, section 2.5.
 struct Refiner {
     bool enabled = false;
     double switchAt = 0.8;  ///< share of the network's 1000 levels that must be behind it
+    bool bySteps = false;   ///< the share is of the network's calls
+    RefinerPass pass = RefinerPass::Second;
 };
 
 /// Soft inpainting: how half-masked places are drawn half, and how the drawn picture is put over the given one.

@@ -67,11 +67,48 @@ ParamSpec lowerOrderFinal()
     return spec;
 }
 
+ParamSpec refinerBySteps()
+{
+    ParamSpec spec =
+        flag("refiner_switch_by_sample_steps", "Refiner by steps",
+             "The refiner takes over by the share of the steps, not of the noise levels, as in A1111 before 1.8.",
+             "Refiner switch by sampling steps");
+    spec.group = ParamGroup::Model;
+    spec.onlyWith = {"refiner_checkpoint"};
+    return spec;
+}
+
+ParamSpec refinerPass()
+{
+    ParamSpec spec = choice(row(ParamGroup::HiresFix, "hires_fix_refiner_pass", "Refiner in",
+                                "The pass of hires fix that the refiner finishes.", "Hires refiner"),
+                            {"second pass", "first pass", "both passes"});
+    spec.onlyWith = {"refiner_checkpoint"};
+    spec.imageToImage = false;
+    return spec;
+}
+
 ParamSpec randomSource()
 {
     return choice(row(ParamGroup::Seed, "randn_source", "Random numbers",
                       "CPU draws the same everywhere; NV draws an NVIDIA GPU's numbers on any machine.", "RNG"),
                   {"CPU", "NV", "GPU"});
+}
+
+/// Levels, timelines and refiners as they are not by default, which old pictures of A1111 want.
+std::vector<ParamSpec> compatibilityRows()
+{
+    return {choice(row(ParamGroup::Sampling, "sd_noise_schedule", "Noise schedule",
+                       "Zero Terminal SNR stretches the model's noise levels until the last is all noise.",
+                       "Noise Schedule"),
+                   {"Default", "Zero Terminal SNR"}),
+            flag("use_downcasted_alpha_bar", "Half precision levels",
+                 "Rounds the model's noise levels as A1111 did before 1.7, for its old pictures.",
+                 "Downcast alphas_cumprod"),
+            flag("use_old_scheduling", "Old prompt timelines",
+                 "Numbers in [from:to:when] as in A1111 before 1.6: below 1 a share of the steps, else a step.",
+                 "Old prompt editing timelines"),
+            refinerBySteps(), refinerPass()};
 }
 
 }  // namespace
@@ -122,6 +159,8 @@ std::vector<ParamSpec> samplerRows()
         integer(kSeed, "seed_resize_from_h", "Resize seed from height",
                 "Keeps the composition of this height; 0 or -1 is off.", -1, -1, 16384, ""),
     };
+    for (ParamSpec &spec : compatibilityRows())
+        rows.push_back(std::move(spec));
     for (ParamSpec &spec : rows) {
         spec.option = !spec.key.starts_with("seed_resize");
         if (spec.key == "beta_dist_alpha" || spec.key == "beta_dist_beta") spec.minimum = 0.01;

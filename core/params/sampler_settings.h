@@ -27,6 +27,9 @@ struct SamplerSettings {
     std::string uniPcVariant = "bh1";        ///< "bh1", "bh2", "vary_coeff"
     std::string uniPcSkip = "time_uniform";  ///< "time_uniform", "time_quadratic", "logSNR"
     bool uniPcLowerOrderFinal = true;
+    bool zeroTerminalSnr = false;      ///< also where the checkpoint does not ask for it
+    bool halfLevels = false;           ///< the products of alphas rounded to half precision
+    bool oldTimelines = false;         ///< of [from:to:when]
     std::int64_t seedDelta = 0;        ///< ENSD
     std::int64_t resizeFromWidth = 0;  ///< pixels; at most 0: off
     std::int64_t resizeFromHeight = 0;

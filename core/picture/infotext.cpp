@@ -3,6 +3,7 @@
 #include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/params/samplers.h"
+#include "core/picture/infotext_versions.h"
 #include "core/picture/png_text.h"
 
 #include <algorithm>
@@ -476,6 +477,7 @@ Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &
         text = text.substr(0, lastLine == 0 ? 0 : lastLine - 1);
     readPrompts(text, parsed);
     Mapper(parsed, table).map();
+    addWhatOldVersionsDid(parsed, table);
     return parsed;
 }
 

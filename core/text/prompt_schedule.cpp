@@ -168,13 +168,23 @@ private:
     bool m_broken = false;
 };
 
+bool isSecondPass(const ScheduleSteps &steps)
+{
+    return steps.hiresSteps > 0 && !steps.oldTimelines;
+}
+
+std::int64_t lastStep(const ScheduleSteps &steps)
+{
+    return isSecondPass(steps) ? steps.hiresSteps : steps.steps;
+}
+
 /// The step at which a schedule changes; A1111 rounds towards zero.
 std::int64_t changeStep(const Piece &piece, const ScheduleSteps &steps)
 {
-    const bool second = steps.hiresSteps > 0;
-    const auto last = static_cast<double>(second ? steps.hiresSteps : steps.steps);
-    const double when = piece.share ? (piece.when - (second ? 1.0 : 0.0)) * last
-                                    : piece.when - (second ? static_cast<double>(steps.steps) : 0.0);
+    const auto last = static_cast<double>(lastStep(steps));
+    const bool second = isSecondPass(steps), share = steps.oldTimelines ? piece.when < 1 : piece.share;
+    const double when = share ? (piece.when - (second ? 1.0 : 0.0)) * last
+                              : piece.when - (second ? static_cast<double>(steps.steps) : 0.0);
     return static_cast<std::int64_t>(std::clamp(when, -1.0, last));
 }
 
@@ -226,7 +236,7 @@ private:
 
 std::vector<std::int64_t> changes(const std::vector<Piece> &pieces, const ScheduleSteps &steps)
 {
-    const std::int64_t last = std::max<std::int64_t>(steps.hiresSteps > 0 ? steps.hiresSteps : steps.steps, 1);
+    const std::int64_t last = std::max<std::int64_t>(lastStep(steps), 1);
     std::set<std::int64_t> found{last};
     bool alternates = false;
     for (const Piece &piece : pieces) {

@@ -16,6 +16,7 @@ inline constexpr std::size_t kMaxScheduleBytes = 4 * 1024 * 1024;  ///< of a sch
 struct ScheduleSteps {
     std::int64_t steps = 0;       ///< of the (first) pass
     std::int64_t hiresSteps = 0;  ///< over 0: of the second pass, which the schedule is for
+    bool oldTimelines = false;  ///< A1111's before 1.6: numbers below 1 are shares, and the second pass is as the first
 };
 
 /// The texts that a prompt goes through: each is used until its step.

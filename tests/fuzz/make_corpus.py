@@ -87,7 +87,22 @@ SIDECAR = """model:
         freeze: True
         layer: "penultimate"
 """
+def shapes(path, *metadata):
+    """The names and shapes of a safetensors file as the targets of headers read them."""
+    data = path.read_bytes()
+    held = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+    lines = [f"@{key} {value}" for key, value in [*held.pop("__metadata__", {}).items(), *metadata]]
+    return "\n".join(lines + [f"{name} {'x'.join(map(str, one['shape']))}" for name, one in held.items()]).encode()
+
+
+PARITY = HERE.parent / "parity"
+PEFT = PARITY / "adapters" / "peft"
 TARGETS = {
+    "network_config": [choice + shapes(PARITY / "networks" / f"{name}.safetensors") for name, choice in (
+        ("sd1", b"\0"), ("sd2", b"\2"), ("sdxl", b"\0"), ("refiner", b"\4"), ("inpaint", b"\x40"), ("edit", b"\x80"), ("linear", b"\1"), ("taesd", b"\3"))],
+    "adapter": [(folder / "adapter_config.json").read_bytes() + b"\n\n" + shapes(folder / "adapter_model.safetensors") for folder in sorted(PEFT.iterdir())
+                if folder.is_dir()] + [b"{}\n\n" + shapes(PEFT / "header.safetensors"), b'{"r":"x"}\n\n', b'{"rank_pattern":{"^a":0}}\n\n',
+                                       b'{"rank_pattern":{"^a.b":3},"alpha_pattern":{"":2},"feedforward_modules":"ff"}\n\n'],
     "base64": [b"", b"QUJD", b"QQ==", b"QUI=", b"data:image/png;base64,QUJDREVG", b"QR==", b"Q?=="],
     "diffusers_folder": [b'\0{"_class_name":"X","unet":["diffusers","Y"],"vae":[null,null]}', b'\0{"_class_name":"Flux","transformer":["a","b"]}',
                          b'\1{"metadata":{"total_size":4},"weight_map":{"a":"s.safetensors"}}', b'\1{"weight_map":{"a":"../s.safetensors"}}',
@@ -150,7 +165,8 @@ TARGETS = {
         {"alwayson_scripts": {"Soft Inpainting": {"args": [True, 1, 0.5, 4, 0, 0.5, 2, 9]}, "Refiner": {"args": [False]}}, "outpaint_up": 40},
         {"alwayson_scripts": {"soft inpainting": {"args": {}}, "SOFT INPAINTING": [1]}})],
     "sidecar": [SIDECAR.encode(), b"model:\n  params:\n    parameterization: v\n", b"a: &x [1]\nb: *x", b"- " * 40 + b"x", b"{a: {b: [c, {d: e}]}}",
-                b"model: {params: {scale_factor: .inf}}", b"? [a]\n: b", b"--- a\n--- b", b"a: |\n  text\n# c\nb: 'x'", b"%YAML 9.9\n---\na"],
+                b"model: {params: {scale_factor: .inf}}", b"? [a]\n: b", b"--- a\n--- b", b"a: |\n  text\n# c\nb: 'x'", b"%YAML 9.9\n---\na",
+                b'? "' + b"a" * 300 + b'"\n: [1, 1, 1]\n'],
     "tokenizer": ["a photo of a cat, don't 2026".encode(), "\u201cquotes\u201d \ufb01ne \uff21\uff22 e\u0301 \u03a3\u039f\u03a3 \u0130".encode(),
                   "\u661f\u304c\u306f\ud55c\uad6d \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940 \U0001F468\u200d\U0001F469".encode(),
                   b"\x1b[31mred\x1b[0m <|endoftext|> <|startoftext|>", b"\xff\xfe\xe2\x82", b"a" * 300, "\u0301\u0323".encode() * 30],

@@ -1,4 +1,4 @@
-"""Makes tests/parity/adapters/{sd2,sdxl}_*: a whole LoRA for the families with OpenCLIP's text encoders, and what diffusers makes of an input with it.
+"""Makes tests/parity/adapters/{sd1,sd2,sdxl}_*: a whole LoRA for each family, and what diffusers makes of an input with it.
 
     <family>_lora.safetensors  a kohya LoRA (diffusers' layer names) for all text encoders and the UNet of ../networks/<family>.safetensors
     <family>_names.txt         a line a layer: kohya's name with diffusers' layout, kohya's with LDM's, and the key of the half "down" as
@@ -11,14 +11,15 @@ Run with a Python that has the peers and peft:
     python tests/parity/make_adapter_families.py
 """
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft import get_peft_model_state_dict
 from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 import make_families as families
 from make_adapters import HERE, OUT, save
-from ldm_names import UNET_PREFIX
+from ldm_names import UNET_PREFIX, text_names, unet_names
 
 SCALES = {"text_encoder": .9, "text_encoder_2": .9, "unet": .6}
 RANK, ALPHA = 2, 1.
@@ -162,6 +163,28 @@ def make(family, pipe, texts, unet_names, encode, unet_inputs):
     print(path, path.stat().st_size, "bytes")
 
 
+def make_sd1():
+    torch.manual_seed(60)
+    state = load_file(HERE / "networks/sd1.safetensors")
+    text = CLIPTextModel(CLIPTextConfig(vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+                                        max_position_embeddings=20, hidden_act="quick_gelu")).eval()
+    unet = UNet2DConditionModel(
+        block_out_channels=(4, 8, 8), layers_per_block=1, cross_attention_dim=16, attention_head_dim=2, norm_num_groups=2,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D")).eval()
+    names = unet_names(unet)
+    with torch.no_grad():
+        for module, theirs in ((text, text_names(text)), (unet, names)):
+            for key, value in module.state_dict().items():
+                if key in theirs:
+                    value.copy_(state[theirs[key]].float())
+    pipe = StableDiffusionPipeline(vae=None, text_encoder=text, tokenizer=None, unet=unet, scheduler=DDIMScheduler(), safety_checker=None,
+                                   feature_extractor=None, requires_safety_checker=False)
+    tokens = torch.randint(0, 64, (1, 20))
+    make("sd1", pipe, {"text_encoder": text}, names, lambda: {"text0.rows": text(tokens).last_hidden_state},
+         {"context": torch.randn(1, 20, 16), "text0.tokens": tokens})
+
+
 def make_sd2():
     torch.manual_seed(61)
     state = load_file(HERE / "networks/sd2.safetensors")
@@ -206,5 +229,6 @@ def make_sdxl():
 
 
 if __name__ == "__main__":
+    make_sd1()
     make_sd2()
     make_sdxl()

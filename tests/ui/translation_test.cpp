@@ -79,6 +79,7 @@ void TranslationTest::everyTextOfTheTableIsListed()
     QString listed = QString::fromUtf8(source.readAll());
     listed.replace(QRegularExpression(u"\"\\s*\\n\\s*\""_s), QString());  // texts on several lines
     listed.replace(QRegularExpression(u",\\s+\""_s), u", \""_s);
+    listed.replace(QRegularExpression(u"\\(\\s+\""_s), u"(\""_s);
     for (const ParamSpec &spec : ParamTable::standard().specs()) {
         std::vector<std::string> texts{spec.label, spec.help};
         if (isWords(spec)) texts.insert(texts.end(), spec.choices.begin(), spec.choices.end());

@@ -103,6 +103,26 @@ Raw ia3Change(const PartReader &parts)
     return {weight * factors.view(shape)};
 }
 
+/// peft's: the factors themselves, of the inputs where it says so and otherwise of the outputs.
+bool scalesInputs(const PartReader &parts)
+{
+    const torch::Tensor &weight = parts.weight();
+    parts.require(weight.dim() >= 2, "IA3 needs a matrix or a convolution");
+    const std::int64_t count = parts.at("ia3_l").numel();
+    const bool inputs = parts.has("on_input") ? parts.number("on_input", 0) != 0 : count != weight.size(0);
+    parts.require(count == weight.size(inputs ? 1 : 0),
+                  inputs ? "there is not one factor for each input" : "there is not one factor for each output");
+    return inputs;
+}
+
+Raw peftIa3Change(const PartReader &parts)
+{
+    const torch::Tensor &weight = parts.weight();
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
+    shape[scalesInputs(parts) ? 1 : 0] = -1;
+    return {weight * (parts.at("ia3_l").reshape(shape) - 1)};
+}
+
 Raw gloraChange(const PartReader &parts)
 {
     const torch::Tensor &weight = parts.weight();
@@ -132,6 +152,8 @@ Raw rawChange(const PartReader &parts, const Strength &strength)
     for (const char *name : {"lokr_w1", "lokr_w1_a", "lokr_w2", "lokr_w2_a"})
         if (parts.has(name)) return lokrChange(parts);
     if (parts.has("oft_blocks") || parts.has("oft_diag")) return {rotated(parts) - parts.weight()};
+    if (parts.has("oft_r") || parts.has("boft_r")) return {rotatedInputs(parts) - parts.weight()};
+    if (parts.has("ia3_l")) return peftIa3Change(parts);
     if (parts.has("a1") || parts.has("b1")) return gloraChange(parts);
     if (parts.has("on_input")) return ia3Change(parts);
     if (parts.has("diff")) return {parts.at("diff")};
@@ -193,6 +215,8 @@ Change changeOf(const Parts &parts, const torch::Tensor &weight, const Strength 
         if (reader.has("dora_scale") || reader.has("magnitude")) change = decomposed(reader, change);
         made.weight = change * strength.multiplier;
     }
+    if (reader.has("ia3_l") && !scalesInputs(reader))
+        made.biasFactors = 1 + (reader.at("ia3_l").reshape({-1}) - 1) * strength.multiplier;
     for (const char *name : {"diff_b", "b_norm"})
         if (reader.has(name)) made.bias = reader.at(name).reshape({-1}) * strength.multiplier;
     return made;
@@ -200,9 +224,10 @@ Change changeOf(const Parts &parts, const torch::Tensor &weight, const Strength 
 
 bool isKnownKind(const std::map<std::string, std::string, std::less<>> &parts)
 {
-    static constexpr std::array kTelling{"lora_up",   "lora_down", "hada_w1_a",  "hada_w1_b", "lokr_w1", "lokr_w2",
-                                         "lokr_w1_a", "lokr_w2_a", "oft_blocks", "oft_diag",  "a1",      "b1",
-                                         "on_input",  "diff",      "diff_b",     "w_norm",    "b_norm"};
+    static constexpr std::array kTelling{"lora_up",  "lora_down", "hada_w1_a", "hada_w1_b",  "lokr_w1",
+                                         "lokr_w2",  "lokr_w1_a", "lokr_w2_a", "oft_blocks", "oft_diag",
+                                         "a1",       "b1",        "ia3_l",     "oft_r",      "boft_r",
+                                         "on_input", "diff",      "diff_b",    "w_norm",     "b_norm"};
     return std::any_of(kTelling.begin(), kTelling.end(), [&](const char *part) { return parts.contains(part); });
 }
 

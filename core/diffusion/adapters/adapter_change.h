@@ -21,6 +21,7 @@ struct Strength {
 /// What is to be added to a layer's weight and bias; undefined where nothing is.
 struct Change {
     torch::Tensor weight, bias;
+    torch::Tensor biasFactors;  ///< what a bias that the layer may have is multiplied by
 };
 
 /// What `parts` make of a layer: LoRA, LoCon, LoHa, LoKr, IA3, OFT, BOFT, GLoRA, Norm or Full, each perhaps with DoRA.

@@ -6,7 +6,10 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -33,7 +36,8 @@ std::optional<torch::ScalarType> scalarType(DType type)
 }  // namespace
 
 AdapterFile::AdapterFile(const std::filesystem::path &path)
-    : m_index(orThrow(readModelFile(path))), m_groups(adapterGroups(m_index, m_unknown))
+    : m_index(orThrow(readModelFile(path))), m_settings(orThrow(readAdapterSettings(m_index))),
+      m_groups(adapterGroups(m_index, m_unknown))
 {
     for (const SourceFile &file : m_index.files())
         m_files.push_back(orThrow(nn::MappedFile::open(file.path, file.identity)));
@@ -75,7 +79,44 @@ Parts AdapterFile::read(const AdapterGroup &group, const std::function<void()> &
     Parts parts;
     for (const auto &[part, key] : group.parts)
         parts.emplace(part, stored(*m_index.find(key), key, alive));
+    addSettings(group, parts);
     return parts;
+}
+
+/// peft's own files hold no numbers of their own beside the weights.
+void AdapterFile::addSettings(const AdapterGroup &group, Parts &parts) const
+{
+    const auto found = m_settings.of(group.layer);
+    if (!found) return;
+    const auto &[settings, layer] = *found;
+    const auto set = [&parts](const char *part, double value) {
+        parts.emplace(part, at::full({}, value, torch::kFloat32));
+    };
+    const auto begins = [&](const char *part) {
+        return parts.lower_bound(part) != parts.end() && parts.lower_bound(part)->first.starts_with(part);
+    };
+    if (begins("boft_")) return;
+    if (begins("oft_r")) {
+        set("series", settings->series ? static_cast<double>(settings->terms) : 0);
+        if (settings->constrained) set("longest", settings->longest);
+        return;
+    }
+    if (begins("ia3_l")) {
+        const auto &names = settings->feedforward;
+        const auto fits = [&](const std::string &name) {
+            return name.starts_with('^') ? layer == name.substr(1) : layer.ends_with(name);
+        };
+        set("on_input", std::any_of(names.begin(), names.end(), fits) ? 1 : 0);
+        return;
+    }
+    const std::optional<double> own = valueOf(settings->alphas, layer), alpha = own ? own : settings->alpha;
+    if (!alpha || parts.contains("alpha") || parts.contains("scale")) return;
+    // LoRA's rank is its weights'; of two whole factors of LoKr nothing else tells.
+    const auto down = parts.find("lora_down");
+    const double said = valueOf(settings->ranks, layer).value_or(settings->rank);
+    const double rank =
+        down != parts.end() && down->second.dim() > 0 ? static_cast<double>(down->second.size(0)) : said;
+    if (rank > 0) set("scale", *alpha / (settings->rootOfRank ? std::sqrt(rank) : rank));
 }
 
 void AdapterFile::requireUnchanged() const

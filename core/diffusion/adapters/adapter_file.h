@@ -3,6 +3,7 @@
 #include "core/diffusion/adapters/adapter_change.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/modelfile/adapter_keys.h"
+#include "core/modelfile/adapter_settings.h"
 #include "core/modelfile/tensor_index.h"
 
 #include <filesystem>
@@ -26,6 +27,7 @@ public:
     /// The mapped files, as index().files().
     const std::vector<std::shared_ptr<const nn::MappedFile>> &files() const { return m_files; }
     /// `alive` is called while a slow disk is waited for.
+    /// With what peft says of the layer elsewhere: "scale", "on_input", and for turns "series", "longest".
     /// Dtype  float32. Errors  throws Failure UnusableFile naming the key; ModelChanged.
     Parts read(const AdapterGroup &group, const std::function<void()> &alive = {}) const;
     torch::Tensor read(const std::string &key) const;
@@ -33,9 +35,11 @@ public:
     void requireUnchanged() const;
 
 private:
+    void addSettings(const AdapterGroup &group, Parts &parts) const;
     torch::Tensor stored(const TensorInfo &info, const std::string &key, const std::function<void()> &alive) const;
 
     TensorIndex m_index;
+    AdapterSettings m_settings;
     std::vector<std::shared_ptr<const nn::MappedFile>> m_files;
     std::vector<std::string> m_unknown;
     std::vector<AdapterGroup> m_groups;

@@ -114,8 +114,10 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
                                 const LoadWatch &watch)
 {
     std::vector<FileIdentity> identities;
-    for (const WantedAdapter &one : wanted)
+    for (const WantedAdapter &one : wanted) {
         identities.push_back(orThrow(fileIdentity(one.path)));
+        identities.push_back(fileIdentity(adapterConfigPath(one.path)).value_or(FileIdentity{}));
+    }
     AdapterReport report;
     if (wanted == m_wanted && identities == m_identities) {
         report.warnings = m_warnings;
@@ -155,23 +157,30 @@ AdapterReport AdapterSet::apply(const std::vector<WantedAdapter> &wanted, const 
 
 void AdapterSet::merge(Layer &layer, const std::vector<Step> &steps, const Alive &alive)
 {
-    layer.leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
+    layer.leaf->editStored([&](const std::vector<nn::Leaf::Declared> &declared) {
+        const torch::ScalarType precision = layer.leaf->precision();
         std::vector<torch::Tensor> made = merged(declared, layer, steps, alive);
-        std::vector<torch::Tensor> saved(declared.size());
+        std::vector<Saved> saved(declared.size());
         bool any = false;
         for (std::size_t i = 0; i < declared.size(); ++i) {
             const torch::Tensor &parameter = declared[i].parameter;
-            const bool changed = !layer.saved.empty() && layer.saved[i].defined();
+            const bool changed = !layer.saved.empty() && layer.saved[i].weight.defined();
+            const bool known = precision != torch::ScalarType::Undefined;
+            const torch::ScalarType computed = known ? precision : parameter.scalar_type();
             if (made[i].defined()) {
-                saved[i] = changed ? layer.saved[i] : compact(parameter.detach());
-                made[i] = made[i].to(parameter.scalar_type());
+                const bool waits = parameter.scalar_type() != computed;
+                saved[i] = changed ? layer.saved[i]
+                           : waits ? Saved{parameter.detach(), true}
+                                   : Saved{compact(parameter.detach()), false};
+                made[i] = made[i].to(computed);
                 any = true;
             } else if (changed) {
-                made[i] = layer.saved[i].to(parameter.scalar_type());
+                const Saved &before = layer.saved[i];
+                made[i] = before.ofFile ? before.weight : before.weight.to(computed);
             }
         }
         // Nothing below allocates: the weights and what is kept of them change together.
-        layer.saved = any ? std::move(saved) : std::vector<torch::Tensor>{};
+        layer.saved = any ? std::move(saved) : std::vector<Saved>{};
         for (std::size_t i = 0; i < declared.size(); ++i)
             if (torch::Tensor parameter = declared[i].parameter; made[i].defined()) parameter.set_data(made[i]);
     });
@@ -185,8 +194,8 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
     const auto working = [&](const Step &step, const std::string &parameter) {
         const std::size_t i = place(step.target->network, parameter)->parameter;
         if (!made[i].defined()) {
-            const bool saved = !layer.saved.empty() && layer.saved[i].defined();
-            made[i] = (saved ? layer.saved[i] : declared[i].parameter)
+            const bool saved = !layer.saved.empty() && layer.saved[i].weight.defined();
+            made[i] = (saved ? layer.saved[i].weight : declared[i].parameter)
                           .to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
         }
         torch::Tensor whole = made[i];
@@ -212,6 +221,10 @@ std::vector<torch::Tensor> AdapterSet::merged(const std::vector<nn::Leaf::Declar
                                        std::to_string(bias.numel()),
                                    {}}};
                 bias.add_(change.bias.view(bias.sizes()));
+            }
+            if (change.biasFactors.defined() && !step.target->bias.empty()) {
+                torch::Tensor bias = working(step, step.target->bias);
+                bias.mul_(change.biasFactors.view(bias.sizes()));
             }
             if (change.weight.defined()) weight.add_(change.weight);
         } catch (Failure &failure) {
@@ -244,8 +257,12 @@ std::size_t AdapterSet::bytes() const
 {
     std::size_t sum = 0;
     for (const Layer &layer : m_layers)
-        for (std::size_t i = 0; i < layer.saved.size(); ++i)
-            if (layer.saved[i].defined()) sum += layer.saved[i].nbytes();
+        for (const Saved &one : layer.saved) {
+            if (!one.weight.defined()) continue;
+            // In the place of the file's pages lies a tensor of the precision that is computed with.
+            const torch::ScalarType type = one.ofFile ? layer.leaf->precision() : one.weight.scalar_type();
+            sum += static_cast<std::size_t>(one.weight.numel()) * c10::elementSize(type);
+        }
     return sum;
 }
 

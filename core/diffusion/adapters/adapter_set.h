@@ -59,10 +59,14 @@ public:
     std::size_t bytes() const;
 
 private:
+    struct Saved {
+        torch::Tensor weight;  // undefined where nothing was changed
+        bool ofFile = false;   // it is the file's own tensor, and no copy
+    };
     struct Layer {
         nn::Leaf *leaf = nullptr;
         bool text = false;
-        std::vector<torch::Tensor> saved;  // as declared(); undefined where nothing was changed
+        std::vector<Saved> saved;  // as declared()
     };
     struct Place {
         std::size_t layer = 0;

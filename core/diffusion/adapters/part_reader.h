@@ -35,5 +35,8 @@ torch::Tensor product(const PartReader &parts, const torch::Tensor &a, const tor
 
 /// The weight whose outputs OFT's or BOFT's blocks have turned.
 torch::Tensor rotated(const PartReader &parts);
+/// The same of inputs, as peft has them: "oft_r" are the upper halves of skew blocks, "boft_r" blocks by level, with a
+/// factor for each output.
+torch::Tensor rotatedInputs(const PartReader &parts);
 
 }  // namespace sg::adapters

@@ -43,6 +43,13 @@ void Leaf::edit(const std::function<void(const std::vector<Declared> &)> &change
     weightsChanged();
 }
 
+void Leaf::editStored(const std::function<void(const std::vector<Declared> &)> &change)
+{
+    restoreWeights();
+    change(m_declared);
+    weightsChanged();
+}
+
 bool Leaf::waits(const torch::Tensor &parameter) const
 {
     return m_precision != torch::ScalarType::Undefined && parameter.scalar_type() != m_precision;

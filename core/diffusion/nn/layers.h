@@ -24,9 +24,10 @@ public:
     };
     const std::vector<Declared> &declared() const { return m_declared; }
 
-    /// Changes weights in place. What a layer derives from them is made anew afterwards; reading parameters is only
-    /// right in here, because a layer may keep them in another layout.
+    /// Changes weights in place; what is derived from them is made anew. Only in here are they in their own layout.
     void edit(const std::function<void(const std::vector<Declared> &)> &change);
+    /// The same with weights as they lie in the file; each may become one of that type or of precision().
+    void editStored(const std::function<void(const std::vector<Declared> &)> &change);
     torch::ScalarType precision() const { return m_precision; }  ///< of computing; Undefined: the weights' own
     void setPrecision(torch::ScalarType precision) { m_precision = precision; }
 

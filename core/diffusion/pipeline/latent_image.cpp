@@ -77,4 +77,12 @@ std::optional<Image> DecodedPreviews::make(Autoencoder &vae, const torch::Tensor
     return std::nullopt;
 }
 
+LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after)
+{
+    const torch::Tensor distance = (after - before).norm(2, {0}).to(torch::kCPU, torch::kFloat).contiguous();
+    LatentPlane plane{static_cast<int>(distance.size(1)), static_cast<int>(distance.size(0)), {}};
+    plane.values.assign(distance.data_ptr<float>(), distance.data_ptr<float>() + distance.numel());
+    return plane;
+}
+
 }  // namespace sg

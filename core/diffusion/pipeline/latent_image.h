@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/image.h"
+#include "core/diffusion/pipeline/prepared_start.h"
 #include "core/diffusion/pipeline/preview_budget.h"
 #include "core/diffusion/vae/autoencoder.h"
 
@@ -35,5 +36,8 @@ private:
     PreviewBudget m_budget;
     bool m_over = false;  // one did not fit into memory
 };
+
+/// How far each latent pixel lies from where it was. Shapes  [C, h, w] both.
+LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after);
 
 }  // namespace sg

@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/prompt_guidance.h"
 
+#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/text/prompt_plan.h"
 
 #include <algorithm>
@@ -8,6 +9,10 @@
 
 namespace sg {
 namespace {
+
+// A1111's defaults for the refiner.
+constexpr double kWantedScore = 6;
+constexpr double kUnwantedScore = 2.5;
 
 TextOptions textOptions(const GenerationRequest &request)
 {
@@ -58,9 +63,23 @@ private:
 
 }  // namespace
 
-PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress)
+Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
+    return [&checkpoint, width, height](const PromptEmbedding &prompt, bool wanted) {
+        const bool zero = !wanted && prompt.empty && checkpoint.config.emptyNegativeIsZero;
+        sampling::Conditioning told{zero ? torch::zeros_like(prompt.context) : prompt.context, {}, {}};
+        if (!prompt.pooled.defined()) return told;
+        const torch::Tensor pooled = zero ? torch::zeros_like(prompt.pooled) : prompt.pooled;
+        const PictureSizes sizes{height, width, 0, 0, height, width, wanted ? kWantedScore : kUnwantedScore};
+        told.vector = vectorConditioning(checkpoint.config, pooled, sizes, checkpoint.dtype);
+        return told;
+    };
+}
+
+PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
+                              const std::vector<PromptPair> &pictures, ScheduleSteps steps, const Dress &dress)
+{
+    steps.oldTimelines = request.sampling.oldTimelines;
     sampling::Guidance guidance;
     guidance.scale = request.cfgScale;
     sampling::GuidanceOptions &options = guidance.options;

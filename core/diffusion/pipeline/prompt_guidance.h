@@ -16,6 +16,9 @@ namespace sg {
 /// one.
 using Dress = std::function<sampling::Conditioning(const PromptEmbedding &prompt, bool wanted)>;
 
+/// That of a network when it draws a picture of this size; the checkpoint must outlive it.
+Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height);
+
 struct PromptGuidance {
     sampling::Guidance guidance;
     std::map<std::string, std::string> embeddings;  ///< hashes of the textual inversions that the prompts name
@@ -25,6 +28,6 @@ struct PromptGuidance {
 /// One list of words when all `pictures` ask for the same, else one for each. Nothing is encoded before it is needed;
 /// checkpoint and conditioner must outlive the result. Errors  throws Failure: those of planPrompt and Conditioner.
 PromptGuidance promptGuidance(Checkpoint &checkpoint, Conditioner &conditioner, const GenerationRequest &request,
-                              const std::vector<PromptPair> &pictures, const ScheduleSteps &steps, const Dress &dress);
+                              const std::vector<PromptPair> &pictures, ScheduleSteps steps, const Dress &dress);
 
 }  // namespace sg

@@ -62,6 +62,13 @@ sampling::UniPcSkip uniPcSkipOf(const std::string &name)
     return name == "logSNR" ? sampling::UniPcSkip::LogSnr : sampling::UniPcSkip::TimeUniform;
 }
 
+sampling::DiscreteSchedule levelsOf(const Checkpoint &checkpoint, const SamplerSettings &settings)
+{
+    sampling::DiscreteSchedule levels = checkpoint.levels();
+    if (settings.halfLevels) levels = levels.inHalfPrecision();
+    return settings.zeroTerminalSnr ? levels.withZeroTerminalSnr() : levels;
+}
+
 }  // namespace
 
 sampling::PlanRequest firstPlan(const GenerationRequest &request, const CheckpointConfig &config)
@@ -114,8 +121,9 @@ std::int64_t callsOf(const std::string &sampler, std::int64_t steps)
     return steps * (findSampler(sampler)->secondOrder ? 2 : 1);
 }
 
-SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request)
-    : m_checkpoint(checkpoint), m_levels(checkpoint.levels()), m_plan(request, m_levels)
+SamplingPass::SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request,
+                           const SamplerSettings &settings)
+    : m_checkpoint(checkpoint), m_levels(levelsOf(checkpoint, settings)), m_plan(request, m_levels)
 {
 }
 
@@ -134,11 +142,11 @@ sampling::GuidedModel SamplingPass::makeModel(sampling::Guidance guidance) const
     return {network, m_levels, m_checkpoint.config.prediction, std::move(guidance), m_checkpoint.dtype};
 }
 
-void SamplingPass::setRefiner(Checkpoint &refiner, double switchAt)
+void SamplingPass::setRefiner(Checkpoint &refiner, const Refiner &how, const SamplerSettings &settings)
 {
     m_refiner = &refiner;
-    m_refinerLevels = refiner.levels();
-    m_switchAt = switchAt;
+    m_refinerLevels = levelsOf(refiner, settings);
+    m_handover = how;
 }
 
 sampling::GuidedModel SamplingPass::makeRefiner(sampling::Guidance guidance) const
@@ -150,13 +158,18 @@ sampling::GuidedModel SamplingPass::makeRefiner(sampling::Guidance guidance) con
     return {network, *m_refinerLevels, m_refiner->config.prediction, std::move(guidance), m_refiner->dtype};
 }
 
-/// The model until enough of the levels are behind it, then the refiner; never back, as in A1111. Calls go on counting.
+/// The model until enough of the levels or of all its calls are behind it, then the refiner; never back, as in A1111.
+/// Calls go on counting.
 sampling::Denoiser SamplingPass::handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner,
-                                            bool &switched) const
+                                            std::int64_t calls, bool &switched) const
 {
     const auto last = static_cast<float>(m_levels.size() - 1);
-    const auto at = [this, &switched, last, &model, &refiner](float t) -> const sampling::GuidedModel & {
-        if (!switched && (last - t) / (last + 1) >= static_cast<float>(m_switchAt)) {
+    const auto behind = [this, last, calls, &model](float t) {
+        if (!m_handover.bySteps) return (last - t) / (last + 1) >= static_cast<float>(m_handover.switchAt);
+        return static_cast<double>(model.calls()) / static_cast<double>(calls) >= m_handover.switchAt;
+    };
+    const auto at = [&switched, behind, &model, &refiner](float t) -> const sampling::GuidedModel & {
+        if (!switched && behind(t)) {
             switched = true;
             refiner.setCalls(model.calls());
         }
@@ -234,12 +247,13 @@ torch::Tensor SamplingPass::run(sampling::Guidance guidance, sampling::Guidance 
 {
     if (m_plan.keepsStart()) return start.latent;
     bool switched = from && from->refined;
+    const std::int64_t calls = std::max<std::int64_t>(guidance.options.calls, 1);
     const sampling::GuidedModel model = makeModel(std::move(guidance));
     std::optional<sampling::GuidedModel> refiner;
     if (m_refiner) refiner.emplace(makeRefiner(std::move(refined)));
     if (from) model.setCalls(from->calls);
     if (from && refiner) refiner->setCalls(from->refinerCalls);
-    const sampling::Denoiser plain = refiner ? handedOver(model, *refiner, switched) : model.denoiser();
+    const sampling::Denoiser plain = refiner ? handedOver(model, *refiner, calls, switched) : model.denoiser();
     try {
         const torch::Tensor made =
             sampling::runSampler(m_plan.sampler(), from ? from->sampler.clone() : m_plan.begin(noise, start.latent),

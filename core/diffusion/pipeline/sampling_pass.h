@@ -45,7 +45,7 @@ public:
     };
 
     /// Errors  throws Failure InvalidArgument for an unknown sampler or schedule.
-    SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request);
+    SamplingPass(Checkpoint &checkpoint, const sampling::PlanRequest &request, const SamplerSettings &settings);
 
     /// How many steps run() makes.
     std::int64_t updates() const { return m_plan.updates(); }
@@ -60,8 +60,8 @@ public:
     /// Source  Brooks et al. 2022, arXiv:2211.09800, equation 3.
     void setImageScale(double scale) { m_imageScale = scale; }
 
-    /// From this share of the levels on another network takes over, with guidance of its own.
-    void setRefiner(Checkpoint &refiner, double switchAt);
+    /// From a share of the levels, or of the calls, on another network takes over, with guidance of its own.
+    void setRefiner(Checkpoint &refiner, const Refiner &how, const SamplerSettings &settings);
 
     /// Opens what the sampler draws from besides the noise's blocks.
     void prepare(sampling::NoiseSource &noise) const { m_plan.prepare(noise); }
@@ -86,7 +86,7 @@ private:
     sampling::GuidedModel makeModel(sampling::Guidance guidance) const;
     sampling::GuidedModel makeRefiner(sampling::Guidance guidance) const;
     sampling::Denoiser handedOver(const sampling::GuidedModel &model, const sampling::GuidedModel &refiner,
-                                  bool &switched) const;
+                                  std::int64_t calls, bool &switched) const;
     torch::Tensor kept(const Start &start, const torch::Tensor &x, float level) const;
     sampling::Denoiser masked(const sampling::Denoiser &plain, const Start &start) const;
 
@@ -97,7 +97,7 @@ private:
     double m_imageScale = 1;
     Checkpoint *m_refiner = nullptr;
     std::optional<sampling::DiscreteSchedule> m_refinerLevels;
-    double m_switchAt = 1;
+    Refiner m_handover;
 };
 
 }  // namespace sg

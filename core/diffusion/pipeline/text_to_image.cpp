@@ -6,7 +6,6 @@
 #include "core/diffusion/pipeline/kept_latents.h"
 #include "core/diffusion/pipeline/latent_image.h"
 #include "core/diffusion/pipeline/prompt_guidance.h"
-#include "core/diffusion/pipeline/vector_conditioning.h"
 #include "core/diffusion/sampling/noise_source.h"
 #include "core/diffusion/sampling/start_step.h"
 #include "core/diffusion/vae/fitting.h"
@@ -26,10 +25,6 @@
 namespace sg {
 namespace {
 
-// A1111's defaults for the refiner.
-constexpr double kWantedScore = 6;
-constexpr double kUnwantedScore = 2.5;
-
 void requireFinite(const torch::Tensor &tensor, const char *what)
 {
     if (tensor.isfinite().all().item<bool>()) return;
@@ -39,34 +34,11 @@ void requireFinite(const torch::Tensor &tensor, const char *what)
                    {}}};
 }
 
-/// How far each latent pixel lies from where it was. Shapes  [C, h, w] both.
-LatentPlane movedBetween(const torch::Tensor &before, const torch::Tensor &after)
-{
-    const torch::Tensor distance = (after - before).norm(2, {0}).to(torch::kCPU, torch::kFloat).contiguous();
-    LatentPlane plane{static_cast<int>(distance.size(1)), static_cast<int>(distance.size(0)), {}};
-    plane.values.assign(distance.data_ptr<float>(), distance.data_ptr<float>() + distance.numel());
-    return plane;
-}
-
 void sayKept(Failure &failure, const GenerationRequest &request, const char *what)
 {
     failure.error.message += "; the latents of seed " + std::to_string(request.seed) +
                              " are kept: the same request with that seed and another VAE, VAE tile or VAE tiling " +
                              what;
-}
-
-/// What the network is told with a prompt when it draws a picture of this size.
-Dress dressFor(const Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
-{
-    return [&checkpoint, width, height](const PromptEmbedding &prompt, bool wanted) {
-        const bool zero = !wanted && prompt.empty && checkpoint.config.emptyNegativeIsZero;
-        sampling::Conditioning told{zero ? torch::zeros_like(prompt.context) : prompt.context, {}, {}};
-        if (!prompt.pooled.defined()) return told;
-        const torch::Tensor pooled = zero ? torch::zeros_like(prompt.pooled) : prompt.pooled;
-        const PictureSizes sizes{height, width, 0, 0, height, width, wanted ? kWantedScore : kUnwantedScore};
-        told.vector = vectorConditioning(checkpoint.config, pooled, sizes, checkpoint.dtype);
-        return told;
-    };
 }
 
 /// A pass's latents must mean the same to the model that goes on with them.
@@ -99,7 +71,7 @@ public:
     std::unique_ptr<ParkedTask> run(const ParkedTask *from);
 
 private:
-    bool refines(bool larger) const { return m_models.refiner && larger == m_hires.has_value(); }
+    bool refines(bool larger) const;
     void requireUnchanged() const;
     sampling::NoiseSource noiseOfBatch(std::int64_t width, std::int64_t height) const;
     sampling::NoiseSource noiseOfFill(std::int64_t width, std::int64_t height) const;
@@ -160,28 +132,37 @@ Task::Task(const TaskModels &models, const GenerationRequest &request, const Tas
                 {ErrorCode::InvalidArgument,
                  std::string(name) + " must be a multiple of " + std::to_string(factor) + " with this checkpoint",
                  name}};
-    m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config));
+    m_first.emplace(m_checkpoint, firstPlan(request, m_checkpoint.config), request.sampling);
     m_steps = m_first->updates();
     if (searchesNoise(*m_first)) m_steps += request.alternativeNoise.steps;
     if (request.hires.enabled) {
         Checkpoint &larger = models.hires ? models.hires->checkpoint : m_checkpoint;
         requireSameLatents(m_checkpoint, larger, isLatentUpscaler(request.hires.upscaler), "hr_checkpoint_name");
-        m_hires.emplace(larger, hiresPlan(request, larger.config));
+        m_hires.emplace(larger, hiresPlan(request, larger.config), request.sampling);
         m_steps += m_hires->updates();
     }
-    if (models.refiner) {
-        SamplingPass &last = m_hires ? *m_hires : *m_first;
+    for (const bool larger : {false, true}) {
+        if (!refines(larger)) continue;
+        SamplingPass &pass = larger ? *m_hires : *m_first;
         Checkpoint &refiner = models.refiner->checkpoint;
-        requireSameLatents(last.checkpoint(), refiner, true, "refiner_checkpoint");
+        requireSameLatents(pass.checkpoint(), refiner, true, "refiner_checkpoint");
         if (refiner.config.imageInput != ImageInput::None)
             throw Failure{{ErrorCode::InvalidArgument, "refiner_checkpoint must not be an inpainting or editing model",
                            "refiner_checkpoint"}};
-        last.setRefiner(refiner, request.refiner.switchAt);
+        pass.setRefiner(refiner, request.refiner, request.sampling);
     }
     m_context.stop = std::move(stop);
     m_context.observer = [this](const sampling::SamplerStep &step) { stepMade(step); };
     m_context.leave = [this] { return m_sink.pauseWanted(); };
     if (sink.inspection()) m_inspector = std::make_unique<Inspector>(*sink.inspection(), sink);
+}
+
+/// Whether the refiner finishes this pass. Without hires fix there is but the first.
+bool Task::refines(bool larger) const
+{
+    if (!m_models.refiner || (larger && !m_hires)) return false;
+    const RefinerPass pass = m_request.refiner.pass;
+    return !m_hires || pass == RefinerPass::Both || larger == (pass == RefinerPass::Second);
 }
 
 /// Everything that happens once to the start pictures, and what a network reads beside the latents in all batches.
@@ -243,7 +224,7 @@ PassGuidance Task::guide(const std::vector<PromptPair> &prompts, const ScheduleS
     if (m_tools.useNetworks) {
         std::vector<std::string> texts;
         for (const PromptPair &pair : prompts)
-            texts.push_back(pair.prompt);
+            texts.push_back(m_request.withoutLoras ? std::string() : pair.prompt);
         m_tools.useNetworks(texts, larger);
     }
     const HiresSize &size = m_request.hires.size;

@@ -44,13 +44,29 @@ DiscreteSchedule::DiscreteSchedule() : DiscreteSchedule(stableDiffusionAlphas())
 DiscreteSchedule::DiscreteSchedule(std::vector<float> alphasCumprod) : m_alphasCumprod(std::move(alphasCumprod))
 {
     assert(isUsableSchedule(m_alphasCumprod));
+    computeSigmas(at::kFloat);
+}
+
+void DiscreteSchedule::computeSigmas(at::ScalarType precision)
+{
     // With torch's power and logarithm, which differ from the C library's in the last bit: Brownian noise is asked for
     // at these levels rounded to six digits, and a neighbour there is another noise.
-    const at::Tensor alphas = at::tensor(m_alphasCumprod);
-    const at::Tensor sigmas = ((1 - alphas) / alphas).pow(0.5);
-    const at::Tensor logs = sigmas.log();
+    const at::Tensor alphas = at::tensor(m_alphasCumprod).to(precision);
+    const at::Tensor roots = ((1 - alphas) / alphas).pow(0.5);
+    const at::Tensor sigmas = roots.to(at::kFloat), logs = roots.log().to(at::kFloat);
     m_sigmas.assign(sigmas.const_data_ptr<float>(), sigmas.const_data_ptr<float>() + sigmas.numel());
     m_logSigmas.assign(logs.const_data_ptr<float>(), logs.const_data_ptr<float>() + logs.numel());
+}
+
+DiscreteSchedule DiscreteSchedule::inHalfPrecision() const
+{
+    const at::Tensor rounded = at::tensor(m_alphasCumprod).to(at::kHalf).to(at::kFloat);
+    std::vector<float> alphas(rounded.const_data_ptr<float>(), rounded.const_data_ptr<float>() + rounded.numel());
+    // A checkpoint's own levels may lie so near 0 or 1 that half precision has nothing between.
+    if (!isUsableSchedule(alphas)) return *this;
+    DiscreteSchedule made(std::move(alphas));
+    made.computeSigmas(at::kHalf);
+    return made;
 }
 
 DiscreteSchedule DiscreteSchedule::withZeroTerminalSnr() const

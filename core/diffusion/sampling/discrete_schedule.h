@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <cstddef>
 #include <vector>
 
@@ -19,9 +21,13 @@ public:
     /// needs). Source  Lin et al. 2023, arXiv:2305.08891, algorithm 1; the last value is A1111's.
     DiscreteSchedule withZeroTerminalSnr() const;
 
+    /// The same levels computed in half precision, as A1111 did before 1.7.
+    DiscreteSchedule inHalfPrecision() const;
+
     std::size_t size() const { return m_sigmas.size(); }
     float alphaCumprod(std::size_t t) const { return m_alphasCumprod.at(t); }
     float sigma(std::size_t t) const { return m_sigmas.at(t); }
+    const std::vector<float> &logSigmas() const { return m_logSigmas; }
     float sigmaMin() const { return m_sigmas.front(); }
     float sigmaMax() const { return m_sigmas.back(); }
 
@@ -32,6 +38,8 @@ public:
     float nearest(float sigma) const;
 
 private:
+    void computeSigmas(at::ScalarType precision);
+
     std::vector<float> m_alphasCumprod;
     std::vector<float> m_sigmas;
     std::vector<float> m_logSigmas;

@@ -23,12 +23,14 @@ class Levels {
 public:
     Levels(const DiscreteSchedule &levels, const ScheduleOptions &options) : m_schedule(levels), m_options(options)
     {
-        if (options.lcm)
+        if (options.lcm) {
             m_table = options.lcm->sigmas();
-        else
-            for (std::size_t t = 0; t < levels.size(); ++t)
-                m_table.push_back(levels.sigma(t));
-        m_logs = at::tensor(m_table).log();
+            m_logs = at::tensor(m_table).log();
+            return;
+        }
+        for (std::size_t t = 0; t < levels.size(); ++t)
+            m_table.push_back(levels.sigma(t));
+        m_logs = at::tensor(levels.logSigmas());
     }
 
     const std::vector<float> &table() const { return m_table; }

@@ -147,6 +147,14 @@ std::vector<FileIdentity> identitiesOf(const ModelRef &model)
     return all;
 }
 
+/// Whether a refiner that is the first or the last pass's checkpoint has nobody to take over from.
+bool drawsItself(const GenerationRequest &request, bool isFirst, bool isLast)
+{
+    const RefinerPass pass = request.hires.enabled ? request.refiner.pass : RefinerPass::Second;
+    if (pass == RefinerPass::Second) return isLast;
+    return isFirst && (pass == RefinerPass::First || isLast);
+}
+
 /// Of a file. Weights are read when the first picture comes.
 TaskUpscaler::Open openingOn(const torch::Device &device)
 {
@@ -357,8 +365,8 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     }
     if (model.refiner && request.refiner.enabled) {
         refiner.emplace(m_store, model.refiner->path, model, sink, stop);
-        // The model itself has nobody to hand over to.
-        if (refiner->resident == (hires ? hires->resident : base.resident))
+        if (drawsItself(request, refiner->resident == base.resident,
+                        refiner->resident == (hires ? *hires : base).resident))
             refiner.reset();
         else
             refiner->companions.beginRefiner();

@@ -309,6 +309,18 @@ def seamless_and_tiled_pictures_leave_nothing_behind():
     session.close()
 
 
+def tags_are_read_and_not_followed():
+    with tempfile.TemporaryDirectory() as folder:
+        bent = named(lora(pathlib.Path(folder) / "bent.safetensors", {TO_K: (128, 64)}))
+        session = Session()
+        plain = session.draw()[0]
+        merged = session.draw("a red star<lora:bent:1>", loras=[bent])[0]
+        pictures, done = session.draw_all("a red star<lora:bent:1>", {"disable_extra_networks": True}, loras=[bent])
+        assert pictures[0][0] == plain != merged and not done.get("warnings"), done
+        assert "Lora hashes" not in pictures[0][1] and "Extra networks disabled: True" in pictures[0][1], pictures[0][1]
+        session.close()
+
+
 def other_checkpoints_take_over():
     """A refiner makes the last steps, and hires fix may draw with a checkpoint of its own."""
     metadata, header, body = read(STARTER)
@@ -348,6 +360,15 @@ def other_checkpoints_take_over():
         assert same[0][0] == plain[0][0]
         # With hires fix the refiner belongs to the second pass: from its first step on it is that pass's checkpoint.
         assert refined(0, **hires)[0] == own[0][0]
+        # Or where it is asked to: the first pass, or both.
+        from_other, _ = session.draw_all("a red star", {**hires, "hr_checkpoint_name": "starter"}, path=other["path"], name="other", hires=named(STARTER))
+        picture, infotext = refined(0, **hires, hires_fix_refiner_pass="first pass")
+        assert picture == from_other[0][0] != own[0][0] and "Hires refiner: first pass" in infotext, infotext
+        all_other, _ = session.draw_all("a red star", hires, path=other["path"], name="other")
+        assert refined(0, **hires, hires_fix_refiner_pass="both passes")[0] == all_other[0][0] != from_other[0][0]
+        # By the share of the steps: of four, the last two or three.
+        by_steps = refined(0.5, refiner_switch_by_sample_steps=True, scheduler="Karras")
+        assert by_steps[0] != refined(0.25, refiner_switch_by_sample_steps=True, scheduler="Karras")[0] and "Refiner switch by sampling steps: True" in by_steps[1], by_steps[1]
         assert session.draw_all("a red star", {"steps": 4})[0][0] == first[0]
         itself, _ = session.draw_all("a red star", {"steps": 4, "refiner_checkpoint": "starter", "refiner_switch_at": 0}, refiner=named(STARTER))
         assert itself[0][0] == first[0][0], "a model hands over to itself"
@@ -403,4 +424,5 @@ def whoever_waits_sees_files_being_read():
 
 if __name__ == "__main__":
     run([whoever_waits_sees_files_being_read, loras_come_and_go, each_batch_and_each_pass_has_its_loras, embeddings_stand_for_words, what_is_not_there_is_said, damaged_loras_are_errors,
-         another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over])
+         another_vae_draws_and_goes, tiny_autoencoders_draw_and_show, seamless_and_tiled_pictures_leave_nothing_behind, other_checkpoints_take_over,
+         tags_are_read_and_not_followed])

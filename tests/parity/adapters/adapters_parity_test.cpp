@@ -2,8 +2,10 @@
 #include "core/diffusion/adapters/embedding_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
+#include "tests/parity/adapters/tiny_layers.h"
 #include "tests/support/check.h"
 #include "tests/support/filled_checkpoint.h"
+#include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
 #include "tests/support/tensor_writer.h"
 
@@ -18,7 +20,6 @@
 #include <set>
 #include <stop_token>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -30,102 +31,13 @@ using namespace sg;
 using namespace sg::adapters;
 using sg::test::relativeError;
 using sg::test::TensorFile;
-using Tensors = std::map<std::string, torch::Tensor>;
+using test::Folder, test::LayersImpl, test::Tensors, test::eachWeight, test::freshLayers, test::kinds, test::sameBits,
+    test::under, test::weightsOf, test::writeKind;
 
 const std::string kData = SG_PARITY_DATA;
 const std::vector<std::string> kKinds{
     "lora",         "lora_scale", "locon_mid", "loha", "loha_t",  "lokr", "lokr_both", "lokr_t", "lokr_full", "dora",
     "dora_columns", "ia3",        "ia3_out",   "oft",  "oft_old", "boft", "glora",     "norm",   "full"};
-
-class Folder {
-public:
-    Folder() : m_path(std::filesystem::temp_directory_path() / ("sg_adapters_" + std::to_string(::getpid())))
-    {
-        std::filesystem::create_directories(m_path);
-    }
-    ~Folder() { std::filesystem::remove_all(m_path); }
-    std::string file(const std::string &name) const { return m_path / name; }
-
-private:
-    std::filesystem::path m_path;
-};
-
-/// The script's four layers.
-class LayersImpl final : public torch::nn::Module {
-public:
-    LayersImpl()
-    {
-        register_module("linear", nn::Linear(6, 4));
-        register_module("conv", nn::Conv2d(nn::Conv2dImpl::Shape{4, 6}));
-        register_module("pointwise", nn::Conv2d(nn::Conv2dImpl::Shape{6, 8, 1, 1, 0}));
-        register_module("norm", nn::LayerNorm(6));
-    }
-};
-
-const TensorFile &kinds()
-{
-    static const TensorFile file(kData + "/adapters/kinds.safetensors");
-    return file;
-}
-
-template <class Visit>
-void eachWeight(torch::nn::Module &module, const Visit &visit)
-{
-    for (const auto &entry : module.named_modules())
-        if (auto *leaf = dynamic_cast<nn::Leaf *>(entry.value().get()))
-            leaf->edit([&](const std::vector<nn::Leaf::Declared> &declared) {
-                for (const auto &one : declared)
-                    visit(entry.key() + "." + one.name, one.parameter);
-            });
-}
-
-std::shared_ptr<LayersImpl> freshLayers()
-{
-    auto layers = std::make_shared<LayersImpl>();
-    eachWeight(*layers, [](const std::string &name, torch::Tensor parameter) {
-        parameter.set_data(kinds().at("base/" + name).clone());
-    });
-    return layers;
-}
-
-Tensors weightsOf(torch::nn::Module &module)
-{
-    Tensors weights;
-    eachWeight(module, [&](const std::string &name, const torch::Tensor &parameter) {
-        weights[name] = parameter.detach().clone();
-    });
-    return weights;
-}
-
-bool sameBits(const Tensors &a, const Tensors &b)
-{
-    if (a.size() != b.size()) return false;
-    for (const auto &[name, tensor] : a)
-        if (!at::equal(tensor.contiguous().view(torch::kInt32), b.at(name).contiguous().view(torch::kInt32)))
-            return false;
-    return true;
-}
-
-// Everything of the data file under `prefix`, with the rest of its names.
-Tensors under(const std::string &prefix)
-{
-    Tensors found;
-    for (const auto &[name, tensor] : kinds().all())
-        if (name.starts_with(prefix)) found[name.substr(prefix.size())] = tensor;
-    return found;
-}
-
-// The kind's two networks as files.
-std::vector<WantedAdapter> writeKind(const Folder &folder, const std::string &kind)
-{
-    std::vector<WantedAdapter> wanted;
-    for (const auto &[name, multiplier] : {std::pair("a", .7), std::pair("b", -.5)}) {
-        const std::string path = folder.file(kind + "_" + name + ".safetensors");
-        test::writeTensors(path, under(kind + "/" + name + "/"));
-        wanted.push_back({kind + name, path, 99, multiplier, {}});
-    }
-    return wanted;
-}
 
 template <class Work>
 bool cancelled(Work work)
@@ -204,6 +116,128 @@ SG_CASE(every_kind_and_its_undoing)
     // None of the data is forgotten.
     for (const auto &[name, tensor] : kinds().all())
         if (!name.starts_with("base/")) CHECK(seen.contains(name.substr(0, name.find('/'))));
+}
+
+// Files as peft writes them, with their settings beside them or in the header (tests/parity/make_peft_files.py).
+SG_CASE(peft_s_own_files)
+{
+    const TensorFile out(kData + "/adapters/peft/out.safetensors");
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    const auto compare = [&](const std::string &kind, const std::string &path) {
+        const AdapterReport report = set.apply({{kind, path, 99, 1, {}}});
+        if (!report.warnings.empty()) test::failed(__FILE__, __LINE__, kind + ": " + report.warnings.front());
+        const Tensors after = weightsOf(*layers);
+        double worst = 0;
+        int compared = 0;
+        for (const auto &[name, expected] : out.all()) {
+            if (!name.starts_with(kind + "/")) continue;
+            worst = std::max(worst, relativeError(after.at(name.substr(kind.size() + 1)), expected));
+            ++compared;
+        }
+        std::printf("     %s: %.1e\n", kind.c_str(), worst);
+        if (!(worst <= 2e-6)) test::failed(__FILE__, __LINE__, kind + " differs");
+        CHECK(compared == 6);
+        set.apply({});
+        CHECK(sameBits(before, weightsOf(*layers)));
+    };
+    std::size_t kinds = 0;
+    for (const auto &entry : std::filesystem::directory_iterator(kData + "/adapters/peft")) {
+        if (!entry.is_directory()) continue;
+        ++kinds;
+        compare(entry.path().filename().string(), (entry.path() / "adapter_model.safetensors").string());
+    }
+    CHECK(kinds == 12);
+    compare("lora", kData + "/adapters/peft/header.safetensors");
+}
+
+SG_CASE(bad_settings_of_peft_name_their_field)
+{
+    const Folder folder;
+    const std::string path = folder.file("adapter_model.safetensors"), config = folder.file("adapter_config.json");
+    std::filesystem::copy_file(kData + "/adapters/peft/lora/adapter_model.safetensors", path);
+    const auto layers = freshLayers();
+    const Tensors before = weightsOf(*layers);
+    AdapterSet set({{AdapterNetwork::Unet, layers}}, BaseFamily::Unknown);
+    for (const auto &[text, named] : {std::pair("[]", "no object"),
+                                      {"{", "adapter_config.json"},
+                                      {R"({"lora_alpha":"x"})", "lora_alpha"},
+                                      {R"({"r":-1})", "r is out of range"},
+                                      {R"({"rank_pattern":{"a":0}})", "rank_pattern"},
+                                      {R"({"alpha_pattern":[1]})", "alpha_pattern"},
+                                      {R"({"rank_pattern":{"blocks\\.[0-9]":2}})", "expression"},
+                                      {R"({"feedforward_modules":"ff|fc"})", "expression"},
+                                      {R"({"use_rslora":1})", "use_rslora"},
+                                      {R"({"feedforward_modules":[1]})", "feedforward_modules"},
+                                      {R"({"num_cayley_neumann_terms":65})", "num_cayley_neumann_terms"},
+                                      {R"({"r":1,"r":2})", "r"}}) {
+        std::ofstream(config) << text;
+        const std::string said = refusal(set, {{"one", path, 1, 1, {}}});
+        if (said.find(named) == std::string::npos || said.find("adapter_config.json") == std::string::npos)
+            test::failed(__FILE__, __LINE__, std::string(text) + ": " + said);
+        CHECK(sameBits(before, weightsOf(*layers)));
+    }
+    // Settings that change make a LoRA another one.
+    std::ofstream(config) << R"({"r":2,"lora_alpha":2})";
+    set.apply({{"one", path, 1, 1, {}}});
+    const Tensors weak = weightsOf(*layers);
+    std::ofstream(config) << R"({"r":2,"lora_alpha":20})";
+    set.apply({{"one", path, 1, 1, {}}});
+    CHECK(!sameBits(weak, weightsOf(*layers)));
+}
+
+/// A butterfly of two levels, which peft computes with CUDA alone: explicit permutations and block matrices.
+SG_CASE(peft_s_butterflies)
+{
+    constexpr std::int64_t kInputs = 8, kSide = 2, kBlocks = 4;
+    torch::manual_seed(5);
+    const torch::Tensor weight = torch::randn({3, kInputs}), factors = torch::randn({3, 1});
+    const torch::Tensor blocks = torch::randn({2, kBlocks, kSide, kSide}) * 0.5;
+    torch::Tensor whole = torch::eye(kInputs);
+    // Rows that a block of each level turns together, written out.
+    const std::array<std::array<std::int64_t, kInputs>, 2> orders{{{0, 1, 2, 3, 4, 5, 6, 7}, {0, 2, 1, 3, 4, 6, 5, 7}}};
+    for (std::size_t level = 0; level < orders.size(); ++level) {
+        torch::Tensor turn = torch::zeros({kInputs, kInputs}), permutation = torch::zeros({kInputs, kInputs});
+        for (std::int64_t block = 0; block < kBlocks; ++block) {
+            const torch::Tensor one = blocks[static_cast<std::int64_t>(level)][block];
+            const torch::Tensor skew = 0.5 * (one - one.t()), eye = torch::eye(kSide);
+            turn.slice(0, block * kSide, (block + 1) * kSide).slice(1, block * kSide, (block + 1) * kSide) =
+                torch::matmul(eye - skew, torch::inverse(eye + skew));
+        }
+        for (std::int64_t i = 0; i < kInputs; ++i)
+            permutation[i][orders[level][static_cast<std::size_t>(i)]] = 1;
+        whole = permutation.matmul(turn).matmul(permutation.t()).matmul(whole);
+    }
+    const torch::Tensor expected = whole.matmul(weight.t()).t() * factors;
+    const Change change = changeOf({{"boft_r", blocks}, {"boft_s", factors}}, weight, {});
+    CHECK(relativeError(weight + change.weight, expected) <= 1e-5);
+}
+
+// Half precision weights are the file's own pages: a LoRA takes memory in their place, and gives it back.
+SG_CASE(merged_weights_give_their_memory_back)
+{
+    const Folder folder;
+    const auto checkpoint = loadCheckpoint(test::kStarter, torch::kCPU, torch::kFloat32);
+    const auto parameters = checkpoint->unet->named_parameters();
+    const torch::Tensor weight = parameters["middle_block.0.in_layers.2.weight"];
+    CHECK(weight.scalar_type() == torch::kFloat16);
+    const void *const pages = weight.data_ptr();
+    const torch::Tensor before = weight.detach().clone();
+    const std::string path = folder.file("bent.safetensors"), layer = "lora_unet_mid_block_resnets_0_conv1";
+    test::writeTensors(path, {{layer + ".lora_down.weight", torch::randn({2, weight.size(1), 3, 3})},
+                              {layer + ".lora_up.weight", torch::randn({weight.size(0), 2, 1, 1})}});
+    AdapterSet set({{AdapterNetwork::Unet, checkpoint->unet.ptr()}}, BaseFamily::Sd1);
+    for (int i = 0; i < 2; ++i) {
+        CHECK(set.apply({{"bent", path, 1, 1, {}}}).warnings.empty());
+        CHECK(weight.scalar_type() == torch::kFloat32 && set.bytes() == weight.numel() * sizeof(float));
+        CHECK(!at::equal(weight, before.to(torch::kFloat32)));
+        set.apply({{"bent", path, 1, 0.5, {}}});
+        CHECK(set.bytes() == weight.numel() * sizeof(float));
+        set.apply({});
+        CHECK(weight.data_ptr() == pages && weight.scalar_type() == torch::kFloat16 && at::equal(weight, before));
+        CHECK(set.bytes() == 0);
+    }
 }
 
 SG_CASE(switching_sets_equals_starting_afresh)
@@ -424,7 +458,8 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
     using Tables = std::vector<test::FilledCheckpoint::Table>;
     const Folder folder;
     for (const auto &[family, base, tables] :
-         {std::tuple("sd2", BaseFamily::Sd2, Tables{{"cond_stage_model.model.token_embedding.weight", 8}}),
+         {std::tuple("sd1", BaseFamily::Sd1, Tables{}),
+          {"sd2", BaseFamily::Sd2, Tables{{"cond_stage_model.model.token_embedding.weight", 8}}},
           {"sdxl", BaseFamily::Sdxl,
            Tables{{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
                   {"conditioner.embedders.1.model.token_embedding.weight", 12}}}}) {
@@ -433,7 +468,7 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
         const auto checkpoint = loadCheckpoint(filled.path(), torch::kCPU, torch::kFloat32);
         const TensorFile lora(kData + "/adapters/" + name + "_lora.safetensors");
         const TensorFile io(kData + "/adapters/" + name + "_lora_io.safetensors");
-        const TensorFile texts(kData + "/networks/" + name + "_io.safetensors");
+        const TensorFile texts(kData + "/networks/" + name + "_io.safetensors");  // sd1's tokens are its LoRA's
         std::vector<AdaptedNetwork> networks{{AdapterNetwork::Unet, checkpoint->unet.ptr()}};
         for (std::size_t i = 0; i < checkpoint->texts.size(); ++i)
             networks.push_back({i == 0 ? AdapterNetwork::Text : AdapterNetwork::Text2,
@@ -461,7 +496,8 @@ SG_CASE(whole_loras_of_other_families_equal_diffusers)
                               io.at("out.unet"));
             for (std::size_t i = 0; i < checkpoint->texts.size(); ++i) {
                 const std::string key = "text" + std::to_string(i) + ".";
-                const EncodedText made = checkpoint->texts[i]->encode(texts.at(key + "tokens"));
+                const TensorFile &source = family == std::string("sd1") ? io : texts;
+                const EncodedText made = checkpoint->texts[i]->encode(source.at(key + "tokens"));
                 worst = std::max(worst, relativeError(made.rows, io.at("out." + key + "rows")));
                 if (made.pooled.defined())
                     worst = std::max(worst, relativeError(made.pooled, io.at("out." + key + "pooled")));

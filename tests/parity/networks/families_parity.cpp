@@ -259,7 +259,7 @@ SG_CASE(pictureGuidanceOfEditing)
     const torch::Tensor wanted = torch::randn({1, 77, width}), unwanted = torch::randn({1, 77, width});
     const double words = 5, image = 1.7;
     const auto levels = model.levels();
-    SamplingPass pass(model, {.sampler = "Euler", .schedule = "uniform", .steps = 1});
+    SamplingPass pass(model, {.sampler = "Euler", .schedule = "uniform", .steps = 1}, {});
     pass.setConcat(picture);
     const auto drawn = [&](double imageScale) {
         pass.setImageScale(imageScale);

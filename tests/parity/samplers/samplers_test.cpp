@@ -214,6 +214,27 @@ SG_CASE(zero_terminal_snr)
     CHECK(flat.withZeroTerminalSnr().sigmaMax() == flat.sigmaMax());
 }
 
+// A1111's levels before 1.7, as k-diffusion's wrapper makes them of rounded alphas (make_half_levels.py).
+SG_CASE(levels_in_half_precision)
+{
+    const test::TensorFile file(SG_SOURCE_DIR "/tests/parity/samplers/half_levels.safetensors");
+    const DiscreteSchedule half = DiscreteSchedule().inHalfPrecision();
+    const auto compare = [&](const char *name, auto made) {
+        const torch::Tensor &wanted = file.at(name);
+        for (std::int64_t i = 0; i < wanted.numel(); ++i) {
+            const double there = wanted[i].item<double>();
+            CHECK_NEAR(made(static_cast<std::size_t>(i)), there, kSigmaTolerance * std::max(1.0, there));
+        }
+    };
+    compare("sigmas", [&](std::size_t i) { return half.sigma(i); });
+    const std::vector<float> uniform = sigmasFor("uniform", 20, half);
+    CHECK(static_cast<std::int64_t>(uniform.size()) == file.at("uniform.20").numel());
+    compare("uniform.20", [&](std::size_t i) { return uniform[i]; });
+    const torch::Tensor &asked = file.at("asked");
+    compare("times", [&](std::size_t i) { return half.sigmaToT(asked[static_cast<std::int64_t>(i)].item<float>()); });
+    CHECK(std::abs(half.sigmaMin() - DiscreteSchedule().sigmaMin()) > 1e-3);  // or it would not matter
+}
+
 SG_CASE(timestep_guidance_is_the_same_noise)
 {
     const DiscreteSchedule levels;

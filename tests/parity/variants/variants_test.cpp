@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -236,24 +237,26 @@ struct Walk {
 };
 
 std::vector<std::pair<std::int64_t, std::int64_t>> callsOf(const Walk &walk, double scale, std::int64_t batch,
-                                                           std::optional<double> switchAt)
+                                                           std::optional<Refiner> how)
 {
     Checkpoint base = unetOf(kBase), refiner = unetOf(kRefiner);
-    SamplingPass pass(base, {.sampler = walk.sampler, .schedule = walk.schedule, .steps = walk.steps});
-    if (switchAt) pass.setRefiner(refiner, *switchAt);
+    SamplingPass pass(base, {.sampler = walk.sampler, .schedule = walk.schedule, .steps = walk.steps}, {});
+    if (how) pass.setRefiner(refiner, *how, {});
     sampling::SamplerContext context;
     context.noise.next = [batch] { return torch::ones({batch, 4, 8, 8}); };
     context.noise.between = [batch](float, float) { return torch::ones({batch, 4, 8, 8}); };
     Calls calls;
     const nn::Probe::Scope scope(&calls);
-    (void)pass.run(guidanceOf(base, scale), guidanceOf(refiner, scale), torch::ones({batch, 4, 8, 8}), {}, context);
+    sampling::Guidance guidance = guidanceOf(base, scale);
+    guidance.options.calls = sg::callsOf(walk.sampler, walk.steps);
+    (void)pass.run(std::move(guidance), guidanceOf(refiner, scale), torch::ones({batch, 4, 8, 8}), {}, context);
     return calls.list;
 }
 
 /// How many calls went to the first network; -1 when one of them came after one of the refiner's.
-std::int64_t callsOfBase(const Walk &walk, double switchAt, std::size_t expectedCalls)
+std::int64_t callsOfBase(const Walk &walk, double switchAt, std::size_t expectedCalls, bool bySteps = false)
 {
-    const auto calls = callsOf(walk, 1, 1, switchAt);
+    const auto calls = callsOf(walk, 1, 1, Refiner{true, switchAt, bySteps});
     CHECK(calls.size() == expectedCalls);
     const auto isRefiner = [](const auto &call) { return call.first == kRefinerWidth; };
     const auto first = std::find_if(calls.begin(), calls.end(), isRefiner);
@@ -287,6 +290,20 @@ SG_CASE(the_refiner_takes_over_at_its_share_of_the_levels)
         CHECK(callsOfBase(row.walk, 0.8, row.calls) == row.at8);
         CHECK(callsOfBase(row.walk, 0, row.calls) == 0);
         CHECK(callsOfBase(row.walk, 1, row.calls) == static_cast<std::int64_t>(row.calls));
+    }
+}
+
+// Calls made / (steps, twice as many for samplers of second order) >= switch_at: A1111's rule before 1.8.
+SG_CASE(the_refiner_takes_over_at_its_share_of_the_steps)
+{
+    const Walk euler{"Euler", "karras", 10}, heun{"Heun", "karras", 10}, ddim{"DDIM", "automatic", 10};
+    for (const auto &[walk, at3, at8, calls] :
+         {std::tuple(euler, 3, 8, 10), std::tuple(heun, 6, 16, 19), std::tuple(ddim, 3, 8, 9)}) {
+        const auto all = static_cast<std::size_t>(calls);
+        CHECK(callsOfBase(walk, 0.3, all, true) == at3);
+        CHECK(callsOfBase(walk, 0.8, all, true) == at8);
+        CHECK(callsOfBase(walk, 0, all, true) == 0);
+        CHECK(callsOfBase(walk, 1, all, true) == calls);
     }
 }
 

@@ -1,7 +1,10 @@
 #include "core/modelfile/adapter_keys.h"
 
+#include "core/modelfile/adapter_settings.h"
+
 #include <QTest>
 
+#include <optional>
 #include <set>
 
 using namespace sg;
@@ -142,6 +145,54 @@ private Q_SLOTS:
         QVERIFY(found);
         QCOMPARE(QString::fromStdString(found->weight), weight);
         QCOMPARE(found->transposed, weight == QStringLiteral("text_projection"));
+    }
+
+    // Whether a pattern fits is what peft 0.21's get_pattern_key says.
+    void patternsFitAsPeftSays_data()
+    {
+        QTest::addColumn<QString>("pattern");
+        QTest::addColumn<QString>("layer");
+        QTest::addColumn<bool>("fits");
+        const auto row = [](const char *pattern, const char *layer, bool fits) {
+            QTest::addRow("%s on %s", pattern, layer) << pattern << layer << fits;
+        };
+        row("conv", "conv", true);
+        row("conv", "a.conv", true);
+        row("conv", "a.myconv", false);
+        row("^conv", "conv", true);
+        row("^conv", "a.conv", false);
+        row("a.conv", "b.a.conv", true);
+        row(".*\\.to_q", "x.to_q", true);
+        row("(.*\\.)?to_q", "to_q", true);
+        row("a\\.b$", "c.a.b", true);
+        row("^a\\.b", "a.b", true);
+    }
+    void patternsFitAsPeftSays()
+    {
+        QFETCH(QString, pattern);
+        QFETCH(QString, layer);
+        QFETCH(bool, fits);
+        const auto part = parseAdapterConfig(
+            {{"lora_alpha", 0}, {"rank_pattern", {{pattern.toStdString(), 3}}}, {"alpha_pattern", {{"x", 0}}}});
+        QVERIFY(part);
+        QCOMPARE(valueOf(part->ranks, layer.toStdString()), fits ? std::optional(3.0) : std::nullopt);
+        // Nought is a strength too, other than none said.
+        QCOMPARE(part->alpha, std::optional(0.0));
+        QCOMPARE(valueOf(part->alphas, "a.x"), std::optional(0.0));
+        QVERIFY(!parseAdapterConfig(Json::object())->alpha);
+    }
+
+    void onlyNamesAreReadOfExpressions()
+    {
+        for (const char *text : {"a|b", "layers\\.[0-9]", "a.*", "(a)", "a\\d", "a^"}) {
+            const auto part = parseAdapterConfig({{"alpha_pattern", {{text, 3}}}});
+            QVERIFY2(!part && part.error().subject == "alpha_pattern", text);
+            const auto names = parseAdapterConfig({{"feedforward_modules", text}});
+            QVERIFY2(!names && names.error().subject == "feedforward_modules", text);
+        }
+        QCOMPARE(parseAdapterConfig({{"feedforward_modules", "net.2"}})->feedforward.at(0), "^net.2");
+        QCOMPARE(parseAdapterConfig({{"feedforward_modules", ".*\\.ff"}})->feedforward.at(0), ".ff");
+        QCOMPARE(parseAdapterConfig({{"feedforward_modules", {"ff", "fc2"}}})->feedforward.at(1), "fc2");
     }
 
     void biasesAreKnownWhereThereAreSome()

@@ -41,6 +41,8 @@ private Q_SLOTS:
     void roundTrip_data();
     void roundTrip();
     void textsOfA1111();
+    void textsOfOldVersions_data();
+    void textsOfOldVersions();
     void oldSamplerNames();
     void imageToImage();
     void inpainting();
@@ -285,6 +287,55 @@ void InfotextTest::textsOfA1111()
     QVERIFY(other->params["steps"] == 4 && other->params["seed"] == 7 && other->params["eta"] == 0.0);
 }
 
+void InfotextTest::textsOfOldVersions_data()
+{
+    QTest::addColumn<QByteArray>("prompt");
+    QTest::addColumn<QByteArray>("more");
+    QTest::addColumn<QByteArray>("fields");
+    const auto row = [](const char *name, const char *prompt, const char *more, const char *fields) {
+        QTest::newRow(name) << QByteArray(prompt) << QByteArray(more) << QByteArray(fields);
+    };
+    const char *const nv = R"({"randn_source":"NV"})";
+    row("ours", "[a:b:5]", ", Version: Serigraph 0.1.0", "{}");
+    row("ours with its source", "a", ", RNG: CPU, Version: Serigraph 0.1.0", R"({"randn_source":"CPU"})");
+    row("another program's", "a", ", Version: ComfyUI", "{}");
+    row("no version", "[a:b:5]", "", nv);
+    row("new", "[a:b:5]", ", Refiner: r, Version: v1.10.1", nv);
+    row("its own source", "a", ", RNG: CPU, Version: v1.10.1", R"({"randn_source":"CPU"})");
+    row("Forge's", "[a:b:5]", ", Version: f2.0.1v1.10.1-previous-635-gf5330788", nv);
+    row("1.7.0", "a", ", Version: v1.7.0", R"({"randn_source":"NV","use_downcasted_alpha_bar":true})");
+    row("1.7.0-224", "a", ", Version: v1.7.0-224-g0123456", R"({"randn_source":"NV","use_downcasted_alpha_bar":true})");
+    row("1.7.0-225", "a", ", Version: v1.7.0-225-g0123456", nv);
+    row("1.7 with a refiner", "a", ", Refiner: r, Version: v1.7.0-300-gab",
+        R"({"randn_source":"NV","refiner_switch_by_sample_steps":true})");
+    row("1.5 with brackets", "[a:b:5]", ", Version: 1.5.2",
+        R"({"randn_source":"NV","use_downcasted_alpha_bar":true,"use_old_scheduling":true})");
+    row("1.5 without", "a", ", Version: v1.5.2", R"({"randn_source":"NV","use_downcasted_alpha_bar":true})");
+    row("1.6 with brackets", "[a:b:5]", ", Version: v1.6.0",
+        R"({"randn_source":"NV","use_downcasted_alpha_bar":true})");
+    row("no number", "[a]", ", Version: v1.x", "{}");
+    row("a long number", "[a]", ", Version: v1.99999999999999999999.0", "{}");
+}
+
+void InfotextTest::textsOfOldVersions()
+{
+    QFETCH(QByteArray, prompt);
+    QFETCH(QByteArray, more);
+    QFETCH(QByteArray, fields);
+    const Expected<ParsedInfotext> parsed =
+        parseInfotext(prompt.toStdString() + "\nSteps: 20, Sampler: Euler, Seed: 1" + more.toStdString());
+    QVERIFY(parsed.has_value());
+    Json made = Json::object();
+    for (const char *key :
+         {"randn_source", "use_downcasted_alpha_bar", "use_old_scheduling", "refiner_switch_by_sample_steps"})
+        if (parsed->params.contains(key)) made[key] = parsed->params[key];
+    QCOMPARE(QByteArray::fromStdString(dumpJson(made)), fields);
+    QVERIFY(parseParams(parsed->params, table(), ParseMode::Strict).has_value());
+    // Every field that the text does not name is said.
+    const auto named = static_cast<std::size_t>(more.contains("RNG"));
+    QCOMPARE(parsed->notes.size(), made.size() - named);
+}
+
 void InfotextTest::imageToImage()
 {
     const ParamValues made = values({{"init_images", Json::array({"inputs/t/1.png"})},
@@ -360,19 +411,19 @@ void InfotextTest::oldSamplerNames()
     const Expected<ParsedInfotext> parsed =
         parseInfotext("p\nSteps: 20, Sampler: Euler a Karras, CFG scale: 7, Seed: 1");
     QVERIFY(parsed->params["sampler_name"] == "Euler a" && parsed->params["scheduler"] == "Karras");
-    const Expected<ParsedInfotext> unknown = parseInfotext("p\nSteps: 20, Sampler: Heun++, CFG scale: 7, Seed: 1");
+    const Expected<ParsedInfotext> unknown = parseInfotext("p\nSteps: 20, Sampler: Heun++, RNG: NV, Seed: 1");
     QCOMPARE(unknown->notes.size(), std::size_t(1));
 }
 
 void InfotextTest::valuesOutOfRangeAreNoted()
 {
     const Expected<ParsedInfotext> parsed =
-        parseInfotext("p\nSteps: 9999, CFG scale: high, Seed: 1.5, Size: 100x64, Eta: nan");
+        parseInfotext("p\nSteps: 9999, CFG scale: high, Seed: 1.5, Size: 100x64, Eta: nan, RNG: NV");
     QCOMPARE(parsed->notes.size(), std::size_t(5));
     for (const char *key : {"steps", "cfg_scale", "seed", "width", "eta"})
         QVERIFY(!parsed->params.contains(key));
     QVERIFY(parsed->params["height"] == 64);
-    QCOMPARE(parsed->pairs.size(), std::size_t(5));
+    QCOMPARE(parsed->pairs.size(), std::size_t(6));
 }
 
 void InfotextTest::notAnInfotext()

@@ -49,6 +49,7 @@ class PromptPlanTest final : public QObject {
 
 private Q_SLOTS:
     void callsFindTheirText();
+    void oldTimelines();
     void partsAndTags();
     void tagsWithWrongNumbersAreRefused();
     void limitsAreNamed();
@@ -79,6 +80,24 @@ void PromptPlanTest::callsFindTheirText()
         made += cycle.texts[cycle.textAt(call)];
     QCOMPARE(made, std::string("xxyxy"));
     QCOMPARE(cycle.texts.size(), std::size_t(2));
+}
+
+/// A1111's before 1.6: below 1 a share, with or without a dot, else a step; hires fix's pass is read as the first.
+void PromptPlanTest::oldTimelines()
+{
+    const auto until = [](const char *prompt, const ScheduleSteps &steps) {
+        return schedulePrompt(prompt, steps).value().entries.front().until;
+    };
+    const ScheduleSteps now{.steps = 20}, old{.steps = 20, .oldTimelines = true};
+    QCOMPARE(until("[a:b:0.25]", now), until("[a:b:0.25]", old));
+    QCOMPARE(until("[a:b:5]", now), until("[a:b:5]", old));
+    QCOMPARE(until("[a:b:5.0]", old), until("[a:b:5]", old));
+    QCOMPARE(until("[a:b:5.0]", now), std::int64_t(20));  // five times all steps
+    const ScheduleSteps second{.steps = 20, .hiresSteps = 8},
+        oldSecond{.steps = 20, .hiresSteps = 8, .oldTimelines = true};
+    QCOMPARE(until("[a:b:1.5]", second), std::int64_t(4));
+    QCOMPARE(until("[a:b:0.5]", oldSecond), std::int64_t(10));
+    QCOMPARE(until("[a:b:7]", oldSecond), std::int64_t(7));
 }
 
 void PromptPlanTest::partsAndTags()
