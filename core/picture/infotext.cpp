@@ -3,6 +3,7 @@
 #include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/params/samplers.h"
+#include "core/picture/exif.h"
 #include "core/picture/infotext_versions.h"
 #include "core/picture/png_text.h"
 
@@ -451,7 +452,8 @@ std::string_view ParsedInfotext::value(std::string_view key) const
 std::string infotextIn(std::string_view file)
 {
     const Expected<std::vector<TextChunk>> texts = readPngTexts(file);
-    return texts ? infotextIn(*texts) : std::string();
+    const std::string text = texts ? infotextIn(*texts) : std::string();
+    return text.empty() ? readExif(file).comment : text;
 }
 
 std::string infotextIn(const std::vector<TextChunk> &texts)

@@ -56,7 +56,7 @@ struct ParsedInfotext {
 /// UTF-8 or holds U+0000.
 Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &table = ParamTable::standard());
 
-/// The infotext in a picture's file; empty where there is none, as in all but PNG.
+/// The infotext in a picture's file: a PNG's text, else EXIF's UserComment; empty where there is none.
 std::string infotextIn(std::string_view file);
 std::string infotextIn(const std::vector<TextChunk> &texts);
 

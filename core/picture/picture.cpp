@@ -1,5 +1,6 @@
 #include "core/picture/picture.h"
 
+#include "core/picture/exif.h"
 #include "core/picture/jpeg_codec.h"
 #include "core/picture/png_codec.h"
 #include "core/picture/webp_codec.h"
@@ -30,9 +31,12 @@ Expected<DecodedPicture> decodePicture(std::string_view bytes)
     if (!header) return Unexpected{header.error()};
     Expected<Image> image = decodePixels(header->format, bytes);
     if (!image) return Unexpected{image.error()};
-    if (image->width != header->width || image->height != header->height)
+    const int orientation = readExif(bytes).orientation;
+    const bool turned = orientation >= 5;
+    if (image->width != (turned ? header->height : header->width) ||
+        image->height != (turned ? header->width : header->height))
         return fail(ErrorCode::UnusableFile, "the picture's header and its pixels disagree on its size");
-    DecodedPicture picture{std::move(*image), header->format, {}};
+    DecodedPicture picture{upright(std::move(*image), orientation), header->format, {}};
     if (header->format == PictureFormat::Png)
         if (Expected<std::vector<TextChunk>> texts = readPngTexts(bytes)) picture.texts = std::move(*texts);
     return picture;

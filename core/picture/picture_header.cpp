@@ -1,8 +1,11 @@
 #include "core/picture/picture_header.h"
 
+#include "core/picture/exif.h"
+
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <webp/decode.h>
 
 namespace sg {
@@ -100,11 +103,9 @@ std::string_view formatName(PictureFormat format)
 
 Expected<PictureHeader> readPictureHeader(std::string_view bytes)
 {
-    if (bytes.starts_with(std::string_view("\x89PNG\r\n\x1a\n", 8))) return checked(PictureFormat::Png, pngSize(bytes));
-    if (bytes.starts_with("\xFF\xD8\xFF")) return checked(PictureFormat::Jpeg, jpegSize(bytes));
-    if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP")
-        return checked(PictureFormat::Webp, webpSize(bytes));
-    return fail(ErrorCode::UnusableFile, "is no PNG, JPEG or WebP picture");
+    Expected<PictureHeader> header = storedHeader(bytes);
+    if (header && readExif(bytes).orientation >= 5) std::swap(header->width, header->height);
+    return header;
 }
 
 }  // namespace sg

@@ -41,7 +41,7 @@ Expected<Reply> pngInfo(const RouteContext &context, const HttpRequest &request)
     if (!picture) return Unexpected{picture.error()};
     const Expected<std::vector<TextChunk>> read = readPngTexts(*picture);
     const std::vector<TextChunk> texts = read ? *read : std::vector<TextChunk>();
-    const std::string info = infotextIn(texts);
+    const std::string info = infotextIn(*picture);
     const Expected<ParsedInfotext> parsed = parseInfotext(info, context.table);
     if (!parsed) return Unexpected{parsed.error()};
     Json parameters = Json::object();

@@ -6,6 +6,7 @@ import random
 import struct
 import sys
 import tempfile
+import zipfile
 import zlib
 
 from engine_pipe import Engine, run
@@ -46,6 +47,22 @@ def lora(path, layers, seed=1, rank=2):
             count = shape[0] * shape[1]
             tensors[f"{name}.{part}.weight"] = ("F32", shape, struct.pack(f"<{count}f", *(source.gauss(0, .5) for _ in range(count))))
     return write(path, tensors)
+
+
+def torch_file(path, name, rows):
+    """What torch.save makes of {"string_to_param": {"*": float32 tensor}, "name": name}, as A1111's training wrote embeddings: a zip with a pickle."""
+    width, numbers = len(rows[0]), [number for row in rows for number in row]
+    text = lambda word: b"X" + struct.pack("<I", len(word)) + word.encode()  # noqa: E731
+    whole = lambda number: b"J" + struct.pack("<i", number)  # noqa: E731
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + whole(len(numbers)) + b"tQ"
+    tensor = (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + whole(0) + b"(" + whole(len(rows)) + whole(width) + b"t(" + whole(width) + whole(1)
+              + b"t\x89ccollections\nOrderedDict\n)RtR")
+    pickled = b"\x80\x02}(" + text("string_to_param") + b"}" + text("*") + tensor + b"s" + text("name") + text(name) + b"u."
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/data/0", struct.pack(f"<{len(numbers)}f", *numbers))
+        archive.writestr("archive/version", "3\n")
+    return path
 
 
 def picture_with(path, embedding):
@@ -215,6 +232,9 @@ def embeddings_stand_for_words():
         carried = named(picture_with(folder / "zzshown.png", {"string_to_param": {"*": {"TORCHTENSOR": [numbers[:width], numbers[width:]]}}}))
         picture, infotext, done = session.draw("a zzshown", embeddings=[carried])
         assert picture == plain and f'TI hashes: "zzshown: {HASH[:12]}"' in infotext and "warnings" not in done, done
+        trained = named(torch_file(folder / "zztrained.pt", "zzother", [numbers[:width], numbers[width:]]))
+        picture, infotext, done = session.draw("a zztrained", embeddings=[trained])
+        assert picture == plain and f'TI hashes: "zztrained: {HASH[:12]}"' in infotext and "warnings" not in done, done
         assert session.draw("a red (zzthing:1.3)", embeddings=files)[0] == session.draw("a red (star:1.3)")[0]
         assert session.draw("a red zzthing")[0] == as_text, "the embedding stayed"
         session.close()

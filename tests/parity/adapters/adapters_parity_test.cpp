@@ -2,6 +2,9 @@
 #include "core/diffusion/adapters/embedding_set.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/pipeline/vector_conditioning.h"
+#include "core/modelfile/adapter_reach.h"
+#include "core/modelfile/key_dialect.h"
+#include "core/modelfile/model_file.h"
 #include "tests/parity/adapters/tiny_layers.h"
 #include "tests/support/check.h"
 #include "tests/support/filled_checkpoint.h"
@@ -31,8 +34,8 @@ using namespace sg;
 using namespace sg::adapters;
 using sg::test::relativeError;
 using sg::test::TensorFile;
-using test::Folder, test::LayersImpl, test::Tensors, test::eachWeight, test::freshLayers, test::kinds, test::sameBits,
-    test::under, test::weightsOf, test::writeKind;
+using test::Folder, test::LayersImpl, test::Tensors, test::eachWeight, test::freshLayers, test::kinds, test::refusal,
+    test::sameBits, test::under, test::weightsOf, test::writeKind;
 
 const std::string kData = SG_PARITY_DATA;
 const std::vector<std::string> kKinds{
@@ -48,16 +51,6 @@ bool cancelled(Work work)
     } catch (const Failure &failure) {
         return failure.error.code == ErrorCode::Cancelled;
     }
-}
-
-std::string refusal(AdapterSet &set, const std::vector<WantedAdapter> &wanted)
-{
-    try {
-        set.apply(wanted);
-    } catch (const Failure &failure) {
-        return failure.error.message;
-    }
-    return {};
 }
 
 // The file's tensors under the names of another style; diffusers and peft have no alpha, so it is in the weights.
@@ -447,6 +440,19 @@ SG_CASE(a_whole_lora_equals_diffusers)
     std::printf("     text %.1e, UNet %.1e\n", inText, inUnet);
     CHECK(inText <= 1e-4);
     CHECK(inUnet <= 1e-4);
+    // What a plan says beforehand, from headers alone, is what has changed.
+    std::uint64_t changed = 0;
+    for (const auto &[before, module] :
+         {std::pair<const Tensors &, torch::nn::Module &>(text, checkpoint->texts[0]->module()),
+          {unet, *checkpoint->unet}})
+        for (const auto &[name, tensor] : weightsOf(module))
+            if (!at::equal(tensor, before.at(name))) changed += static_cast<std::uint64_t>(tensor.numel());
+    const TensorIndex held = canonicalNames(*readModelFile(kData + "/networks/sd1.safetensors"));
+    const TensorIndex adapter = *readModelFile(kData + "/adapters/kohya.safetensors");
+    CHECK(changed > 1000 && changed == adaptedNumbers(held,
+                                                      {{AdapterNetwork::Text, checkpoint->config.texts[0].prefix},
+                                                       {AdapterNetwork::Unet, checkpoint->config.unetPrefix}},
+                                                      {adapter}));
     set.apply({});
     CHECK(sameBits(text, weightsOf(checkpoint->texts[0]->module())));
     CHECK(sameBits(unet, weightsOf(*checkpoint->unet)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/error.h"
 #include "core/diffusion/adapters/adapter_set.h"
 #include "tests/support/tensor_file.h"
 #include "tests/support/tensor_writer.h"
@@ -112,6 +113,17 @@ inline std::vector<adapters::WantedAdapter> writeKind(const Folder &folder, cons
         wanted.push_back({kind + name, path, 99, multiplier, {}});
     }
     return wanted;
+}
+
+/// What the set says to these.
+inline std::string refusal(adapters::AdapterSet &set, const std::vector<adapters::WantedAdapter> &wanted)
+{
+    try {
+        set.apply(wanted);
+    } catch (const Failure &failure) {
+        return failure.error.message;
+    }
+    return {};
 }
 
 }  // namespace sg::test

@@ -7,18 +7,23 @@
 #include "core/diffusion/pipeline/sampling_pass.h"
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/modelfile/safetensors.h"
+#include "core/text/prompt_chunks.h"
 #include "tests/support/check.h"
 #include "tests/support/filled_checkpoint.h"
 #include "tests/support/starter_model.h"
 #include "tests/support/tensor_file.h"
+#include "tests/support/tensor_writer.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -67,6 +72,15 @@ Checkpoint &refiner()
     static const FilledCheckpoint file(kData + "variants/refiner.safetensors", {{kBigG, 12}});
     static const std::shared_ptr<Checkpoint> model = load(file);
     return *model;
+}
+
+const FilledCheckpoint &sdxlBase()
+{
+    static const FilledCheckpoint file(
+        kData + "networks/sdxl.safetensors",
+        {{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
+         {"conditioner.embedders.1.model.token_embedding.weight", 12}});
+    return file;
 }
 
 Image imageOf(const torch::Tensor &bytes)
@@ -172,11 +186,7 @@ SG_CASE(a_whole_refiner)
 
 SG_CASE(a_handover_to_other_text_encoders)
 {
-    const FilledCheckpoint file(
-        kData + "networks/sdxl.safetensors",
-        {{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
-         {"conditioner.embedders.1.model.token_embedding.weight", 12}});
-    const std::shared_ptr<Checkpoint> base = load(file);
+    const std::shared_ptr<Checkpoint> base = load(sdxlBase());
     Conditioner first, second;
     GenerationRequest wanted = tiny("");
     wanted.refiner.enabled = true;
@@ -184,6 +194,35 @@ SG_CASE(a_handover_to_other_text_encoders)
     TaskModels models{{*base, first}};
     models.refiner.emplace(TaskModel{refiner(), second});
     compare(draw(models, wanted), "handed_over");
+}
+
+// Both parts at once: with a word's own rows of both tables its name draws the word's picture.
+SG_CASE(an_embedding_for_two_text_encoders)
+{
+    const std::shared_ptr<Checkpoint> model = load(sdxlBase());
+    const auto star = static_cast<std::int64_t>(chunkPrompt("star", {})->chunks.at(0).tokens.at(1));
+    std::map<std::string, torch::Tensor> parts;
+    std::vector<std::int64_t> widths;
+    for (std::size_t i = 0; i < 2; ++i)
+        for (const auto &entry : model->texts.at(i)->module().named_parameters())
+            if (entry.key().ends_with("token_embedding.weight")) {
+                parts[i == 0 ? "clip_l" : "clip_g"] = entry.value().narrow(0, star, 1).to(torch::kFloat).clone();
+                widths.push_back(entry.value().size(1));
+            }
+    CHECK(parts.size() == 2 && widths.size() == 2);
+    const std::string path = std::filesystem::temp_directory_path() / ("sg_zzthing_" + std::to_string(::getpid()));
+    test::writeTensors(path, parts);
+    Conditioner conditioner;
+    CHECK(conditioner.embeddings().use({{"zzthing", path}}, widths).empty());
+    std::filesystem::remove(path);
+    GenerationRequest wanted = tiny("");
+    const auto drawn = [&](const char *prompt) {
+        wanted.prompt = prompt;
+        return draw(TaskModels{{*model, conditioner}}, wanted).images.at(0);
+    };
+    const Image word = drawn("a red star");
+    CHECK(drawn("a red zzthing") == word);
+    CHECK(!(drawn("a red zzother") == word));
 }
 
 SG_CASE(a_distilled_model)
