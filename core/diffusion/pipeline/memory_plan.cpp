@@ -27,9 +27,8 @@ std::string mib(std::uint64_t bytes)
     return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
 }
 
-bool startsWithAny(const std::string &key, const CheckpointConfig &config)
+bool isOfTexts(const std::string &key, const CheckpointConfig &config)
 {
-    if (key.starts_with(config.unetPrefix) || key.starts_with(config.vaePrefix)) return true;
     return std::any_of(config.texts.begin(), config.texts.end(),
                        [&](const TextConfig &text) { return key.starts_with(text.prefix); });
 }
@@ -113,11 +112,42 @@ std::uint64_t picturesOf(const std::vector<PlannedModel> &models, const Generati
     return sum;
 }
 
+/// The most that own weights and what computes with them take together, when of text encoders and UNets only the one
+/// that computes is here.
+std::uint64_t peakOf(const std::vector<PlannedModel> &models, const MemoryPlan &plan)
+{
+    std::uint64_t stays = plan.pictures, most = plan.vae;
+    for (const PlannedModel &model : models) {
+        const std::uint64_t texts = model.texts.own(), unet = model.unet.own(), both = texts + unet + model.merged;
+        stays += model.weights - model.paged - texts - unet;
+        most = std::max(most, (model.adapted ? both : texts) + kOverhead);
+        most = std::max(most, (model.adapted ? both : unet) + plan.activations);
+    }
+    return stays + most;
+}
+
+/// Fewer rows together, until the network fits, or is left with one.
+void fitRows(MemoryPlan &plan, const std::vector<PlannedModel> &models, const GenerationRequest &request,
+             const PlanPlace &place)
+{
+    plan.rows = plan.allRows;
+    for (;; plan.rows = (plan.rows + 1) / 2) {
+        plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
+        plan.peak = peakOf(models, plan);
+        MemoryPlan network = plan;
+        network.vae = 0;
+        network.peak = peakOf(models, network);
+        if (plan.rows == 1 || network.needed() <= plan.available) break;
+    }
+    plan.fits = plan.needed() <= plan.available;
+}
+
 }  // namespace
 
 std::string MemoryPlan::text() const
 {
-    std::string text = "the run needs " + mib(needed()) + " (" + mib(weights - paged - held) + " for weights, " +
+    const std::string whose = offload ? " for weights, of which only those that compute stay, " : " for weights, ";
+    std::string text = "the run needs " + mib(needed()) + " (" + mib(weights - paged - held) + whose +
                        mib(activations) + " for the network, " + mib(vae) +
                        " for the VAE, the larger of the two counts)";
     return text + "; " + mib(available) + " are free";
@@ -127,18 +157,25 @@ PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, boo
 {
     PlannedModel made;
     for (const auto &[key, info] : index.tensors()) {
-        if (!startsWithAny(key, config)) continue;
-        const bool vae = key.starts_with(config.vaePrefix);
+        const bool vae = key.starts_with(config.vaePrefix), unet = key.starts_with(config.unetPrefix);
+        const bool text = !vae && !unet && isOfTexts(key, config);
+        if (!vae && !unet && !text) continue;
+        PlannedPart *const part = unet ? &made.unet : text ? &made.texts : nullptr;
+        const auto add = [&](std::uint64_t bytes, bool paged) {
+            made.weights += bytes;
+            if (paged) made.paged += bytes;
+            if (part) part->weights += bytes;
+            if (part && paged) part->paged += bytes;
+        };
         const std::uint64_t single = static_cast<std::uint64_t>(info.elements()) * sizeof(float);
         if (!onCpu) {
-            made.weights += vae ? single : single / 2;  // the autoencoder stays in single precision there
+            add(vae ? single : single / 2, false);  // the autoencoder stays in single precision there
             continue;
         }
         const bool half = info.dtype == DType::F16 || info.dtype == DType::BF16;
         const bool stays = info.isPlain() && ((half && info.shape.size() >= 2 && info.bytes >= kSmallestPaged) ||
                                               info.dtype == DType::F32);
-        made.weights += stays ? info.bytes : single;
-        if (stays) made.paged += info.bytes;
+        add(stays ? info.bytes : single, stays);
     }
     made.config = std::move(config);
     return made;
@@ -154,25 +191,26 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
     }
     plan.available = place.available;
     plan.pictures = picturesOf(models, request);
-    plan.allRows = plan.rows = rowsOf(models, request);
-    plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
+    plan.allRows = rowsOf(models, request);
     const std::string &tiling = request.coding.tiling;
     const std::uint64_t whole = codingOf(models, request, INT64_MAX, false);
-    plan.vae = tiling == "On" ? codingOf(models, request, INT64_MAX, true) : whole;
-    plan.tiled = plan.vae < whole;
-    const auto tooMuch = [&](std::uint64_t part) {
-        return plan.weights - plan.paged - plan.held + plan.pictures + part > plan.available;
-    };
-    while (tooMuch(plan.activations) && plan.rows > 1) {
-        plan.rows = (plan.rows + 1) / 2;
-        plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
-    }
+    const std::uint64_t chosen = tiling == "On" ? codingOf(models, request, INT64_MAX, true) : whole;
     // Somebody who wants no tiles gets none; else they become as small as they must.
-    if (tooMuch(plan.vae) && tiling != "Off") {
-        plan.vae = std::min(plan.vae, codingOf(models, request, coding::kSmallestTile, true));
-        plan.tiled = plan.vae < whole;
+    const std::uint64_t least =
+        tiling == "Off" ? chosen : std::min(chosen, codingOf(models, request, coding::kSmallestTile, true));
+    const bool canGo = std::any_of(models.begin(), models.end(),
+                                   [](const PlannedModel &model) { return model.texts.own() + model.unet.own() > 0; });
+    // What leaves the pixels as they are comes first.
+    for (const std::uint64_t vae : {chosen, least}) {
+        for (const bool offload : {false, true}) {
+            if (offload && !canGo) continue;
+            plan.vae = vae;
+            plan.tiled = vae < whole;
+            plan.offload = offload;
+            fitRows(plan, models, request, place);
+            if (plan.fits) return plan;
+        }
     }
-    plan.fits = !tooMuch(std::max(plan.activations, plan.vae));
     return plan;
 }
 

@@ -11,12 +11,22 @@
 
 namespace sg {
 
+/// Bytes of one of its parts, as they will lie in memory.
+struct PlannedPart {
+    std::uint64_t weights = 0;
+    std::uint64_t paged = 0;
+    std::uint64_t own() const { return weights - paged; }
+};
+
 /// A checkpoint as a plan sees it: what its header says, and what of it is in memory.
 struct PlannedModel {
     CheckpointConfig config;
     std::uint64_t weights = 0;  ///< as they will lie in memory, all networks
     std::uint64_t paged = 0;  ///< … what of it are pages of the mapped file, which the system can drop and read again
     std::uint64_t held = 0;   ///< of weights - paged, what is there already
+    PlannedPart texts = {}, unet = {};  ///< parts of weights and paged that may go while nothing needs them
+    std::uint64_t merged = 0;           ///< what LoRAs will take beside them; 0 where that is not known
+    bool adapted = false;               ///< LoRAs are merged over text encoders and UNet: the two come and go together
 };
 
 /// Where a run computes.
@@ -38,13 +48,19 @@ struct MemoryPlan {
     std::uint64_t available = 0;
     std::int64_t rows = 0;     ///< of the network's batch, computed together
     std::int64_t allRows = 0;  ///< of the whole batch: each picture's parts and the negative prompt
+    std::uint64_t peak = 0;    ///< of own weights and run together, when `offload`
     bool tiled = false;
+    bool offload = false;  ///< text encoders and UNets are here only while they are used
     bool fits = true;
 
     /// What the run itself takes beside weights.
     std::uint64_t run() const { return std::max(activations, vae) + pictures; }
     /// What has to be found: nothing of it can be dropped while the run computes.
-    std::uint64_t needed() const { return weights - paged - held + run(); }
+    std::uint64_t needed() const
+    {
+        if (offload) return peak > held ? peak - held : 0;
+        return weights - paged - held + run();
+    }
     /// English, with the numbers.
     std::string text() const;
 };
@@ -53,8 +69,9 @@ struct MemoryPlan {
 PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, bool onCpu);
 
 /// The plan of a run with these checkpoints: the model first, then hires fix's and the refiner, where there are any.
-/// Where it does not fit, fewer rows are computed together, then pictures are coded in tiles; when that is not enough,
-/// `fits` is false.
+/// Where it does not fit, fewer rows are computed together; then text encoders and UNets are brought when they are
+/// needed and go when another needs the room; then pictures are coded in tiles. When that is not enough, `fits` is
+/// false.
 MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place);
 
 }  // namespace sg

@@ -22,6 +22,7 @@ struct Options {
     Tiling tiling = Tiling::Auto;
     std::int64_t tileSide = 64;                ///< the largest
     std::function<std::uint64_t()> room = {};  ///< bytes that may be used; otherwise what the device has free
+    std::function<void()> begins = {};         ///< told before room is asked
     /// Told, in English, when tiles were used unasked.
     std::function<void(const std::string &why, std::int64_t side)> tiled = {};
     std::stop_token stop = {};  ///< asked before each tile

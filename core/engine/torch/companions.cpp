@@ -160,11 +160,12 @@ void Companions::useLoras(const std::vector<std::string> &prompts, bool larger)
 void Companions::merge(const std::vector<adapters::WantedAdapter> &wanted)
 {
     std::unique_ptr<adapters::AdapterSet> &set = m_resident.adapters;
-    if (!set) {
-        if (wanted.empty()) return;
+    if (!set && wanted.empty()) return;
+    if (!wanted.empty()) m_resident.checkpoint->use(CheckpointPart::Texts);
+    // Parts that came back are others than those that it knows.
+    if (!set)
         set = std::make_unique<adapters::AdapterSet>(networksOf(*m_resident.checkpoint),
                                                      m_resident.checkpoint->config.family);
-    }
     adapters::AdapterReport report;
     const Stopwatch watch;
     try {

@@ -65,7 +65,7 @@ std::uint64_t ModelStore::Resident::bytes() const
 }
 
 std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
-                                                      const LoadWatch &watch)
+                                                      const LoadWatch &watch, Residence residence)
 {
     const FileIdentity identity = orThrow(fileIdentity(path));
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
@@ -74,16 +74,31 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
     if (held != m_residents.end() && (*held)->identity == identity && (*held)->checkpoint->madeWith(path, choices)) {
         m_residents.splice(m_residents.begin(), m_residents, held);
         m_residents.front()->lastUse = ++m_uses;
-        return m_residents.front();
+        const std::shared_ptr<Resident> found = m_residents.front();  // nothing of it is evicted
+        if (residence == Residence::Whole) {
+            Checkpoint &checkpoint = *found->checkpoint;
+            for (const CheckpointPart part : kCheckpointParts) {
+                if (checkpoint.part(part).here) continue;
+                makeRoom(checkpoint.part(part).bytes);
+                checkpoint.bring(part, stop, watch);
+            }
+            publish();
+        }
+        return found;
     }
     if (held != m_residents.end()) {
         logWarning("engine",
                    "the model's file, its .yaml or what is chosen for it has changed, it is loaded again: " + path);
         unload(path);
     }
-    makeRoom(described(path, identity, choices).weights);
+    const PlannedModel &planned = described(path, identity, choices);
+    const std::uint64_t parts = planned.texts.weights + planned.unet.weights;
+    makeRoom(residence == Residence::Whole
+                 ? planned.weights
+                 : planned.weights - parts + std::max(planned.texts.weights, planned.unet.weights));
     const Clock::time_point start = Clock::now();
-    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices);
+    std::shared_ptr<Checkpoint> checkpoint =
+        loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices, residence);
     auto made = std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}});
     made->loadSeconds = secondsSince(start);
     made->lastUse = ++m_uses;
@@ -91,6 +106,12 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
     m_residents.push_front(std::move(made));
     publish();
     return m_residents.front();
+}
+
+bool ModelStore::holds(const std::string &path) const
+{
+    return std::any_of(m_residents.begin(), m_residents.end(),
+                       [&](const auto &resident) { return resident->path == path; });
 }
 
 const PlannedModel &ModelStore::described(const std::string &path, const FileIdentity &identity,

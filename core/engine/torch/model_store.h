@@ -51,7 +51,10 @@ public:
     const torch::Device &device() const { return m_device; }
     /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
     /// it was unloaded, and nothing of it is evicted. Errors  throws Failure as loadCheckpoint, and what torch throws.
-    std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
+    /// `residence`: whether a task wants all of it at once; what an earlier one let go comes back then.
+    std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch,
+                                  Residence residence = Residence::Whole);
+    bool holds(const std::string &path) const;
     /// What the user chose for a model; get() loads it again when that is not what it was loaded with.
     void choose(const std::string &path, const ModelChoices &choices) { m_choices[path] = choices; }
     void unload(const std::optional<std::string> &path);

@@ -10,6 +10,7 @@
 #include "core/engine/torch/companions.h"
 #include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
+#include "core/engine/torch/part_keeper.h"
 #include "core/engine/torch/start_preparation.h"
 #include "core/imaging/upscale_tiles.h"
 #include "core/modelfile/model_kind.h"
@@ -83,11 +84,13 @@ auto guarded(Work work) -> Expected<std::invoke_result_t<Work>>
 /// A checkpoint that a task uses, with what is beside it, which is not in use before its begin().
 struct UsedModel {
     UsedModel(ModelStore &store, const std::string &path, const ModelRef &model, GenerationSink &sink,
-              const std::stop_token &stop)
-        : resident(
-              store.get(path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })),
+              const std::stop_token &stop, PartKeeper *keeper)
+        : resident(store.get(
+              path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); },
+              keeper ? Residence::PartByPart : Residence::Whole)),
           companions(store, *resident, model, sink, stop)
     {
+        if (keeper) keeper->care(resident);
         if (resident->told) return;
         for (const std::string &text : resident->checkpoint->warnings)
             sink.warning(resident->name() + ": " + text);
@@ -275,8 +278,11 @@ MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &
         if (*other) m_store.choose((*other)->path, (*other)->choices);
     const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
-    for (const std::string &path : use.paths)
+    for (const std::string &path : use.paths) {
         models.push_back(m_store.describe(path));
+        // Their own bytes (`merged`) are not known here yet.
+        models.back().adapted = use.loras;
+    }
     return planRun(models, request, m_store.placeFor(use));
 }
 
@@ -299,18 +305,32 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     const MemoryPlan plan = planOf(model, request);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
     const std::shared_ptr<Upscaler> upscaler = upscalerOf(model, request, m_store.device());
+    const std::uint64_t enlarging =
+        upscaler ? upscaler->weightBytes() + upscaler->runBytes(imaging::kUpscaleTile, imaging::kUpscaleTile) : 0;
+    std::optional<PartKeeper> keeping;
+    if (plan.offload) {
+        keeping.emplace(m_store, plan, std::max(plan.vae, enlarging), !model.loras.empty(), stop,
+                        [&sink](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); });
+        sink.warning("memory is short: text encoders and UNets are read when they are needed and go again");
+    }
+    PartKeeper *const keeper = keeping ? &*keeping : nullptr;
+    const auto makeWay = [&](const std::string &path) {
+        if (keeper && !m_store.holds(path)) keeper->dropAll();
+    };
 
-    UsedModel base(m_store, model.path, model, sink, stop);
+    UsedModel base(m_store, model.path, model, sink, stop, keeper);
     base.companions.begin();
     std::optional<UsedModel> hires, refiner;
     TaskModels models{base.forTask()};
     if (model.hires && request.hires.enabled) {
-        hires.emplace(m_store, model.hires->path, model, sink, stop);
+        makeWay(model.hires->path);
+        hires.emplace(m_store, model.hires->path, model, sink, stop, keeper);
         hires->companions.begin();
         models.hires.emplace(hires->forTask());
     }
     if (model.refiner && request.refiner.enabled) {
-        refiner.emplace(m_store, model.refiner->path, model, sink, stop);
+        makeWay(model.refiner->path);
+        refiner.emplace(m_store, model.refiner->path, model, sink, stop, keeper);
         // The model itself has nobody to hand over to.
         if (refiner->resident == (hires ? hires->resident : base.resident))
             refiner.reset();
@@ -318,9 +338,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
             refiner->companions.beginRefiner();
     }
     if (refiner) models.refiner.emplace(refiner->forTask());
-    const std::uint64_t enlarging =
-        upscaler ? upscaler->weightBytes() + upscaler->runBytes(imaging::kUpscaleTile, imaging::kUpscaleTile) : 0;
-    m_store.makeRoom(std::max(plan.run(), enlarging));
+    if (!keeper) m_store.makeRoom(std::max(plan.run(), enlarging));
     for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
         if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
     if (plan.rows < plan.allRows)
@@ -337,6 +355,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
                     .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
                     .kept = &m_kept,
                     .drawing = drawingOf(model, request)};
+    if (keeper) tools.codes = [keeper] { keeper->code(); };
     if (m_store.budget() > 0) tools.room = [this, use = useOf(model, request), plan] { return codingRoom(use, plan); };
     if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
