@@ -1,6 +1,7 @@
 #include "core/diffusion/pipeline/memory_plan.h"
 
-#include "core/diffusion/vae/fitting.h"
+#include "core/diffusion/vae/tile_size.h"
+#include "core/modelfile/model_kind.h"
 #include "core/text/prompt_plan.h"
 
 #include <algorithm>
@@ -112,6 +113,16 @@ std::uint64_t picturesOf(const std::vector<PlannedModel> &models, const Generati
     return sum;
 }
 
+PlannedPart weightOf(const TensorInfo &info, bool vae, bool onCpu)
+{
+    const std::uint64_t single = static_cast<std::uint64_t>(info.elements()) * sizeof(float);
+    if (!onCpu) return {vae ? single : single / 2, 0};  // the autoencoder stays in single precision there
+    const bool half = info.dtype == DType::F16 || info.dtype == DType::BF16;
+    const bool stays = info.isPlain() &&
+                       ((half && info.shape.size() >= 2 && info.bytes >= kSmallestPaged) || info.dtype == DType::F32);
+    return stays ? PlannedPart{info.bytes, info.bytes} : PlannedPart{single, 0};
+}
+
 /// The most that own weights and what computes with them take together, when of text encoders and UNets only the one
 /// that computes is here.
 std::uint64_t peakOf(const std::vector<PlannedModel> &models, const MemoryPlan &plan)
@@ -167,18 +178,37 @@ PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, boo
             if (part) part->weights += bytes;
             if (part && paged) part->paged += bytes;
         };
-        const std::uint64_t single = static_cast<std::uint64_t>(info.elements()) * sizeof(float);
-        if (!onCpu) {
-            add(vae ? single : single / 2, false);  // the autoencoder stays in single precision there
-            continue;
-        }
-        const bool half = info.dtype == DType::F16 || info.dtype == DType::BF16;
-        const bool stays = info.isPlain() && ((half && info.shape.size() >= 2 && info.bytes >= kSmallestPaged) ||
-                                              info.dtype == DType::F32);
-        add(stays ? info.bytes : single, stays);
+        const PlannedPart weight = weightOf(info, vae, onCpu);
+        add(weight.weights, weight.paged > 0);
     }
     made.config = std::move(config);
     return made;
+}
+
+PlannedVae plannedVae(const TensorIndex &index, bool onCpu)
+{
+    PlannedVae made;
+    std::string prefix;
+    if (describeModel(index).kind != ModelKind::Taesd) {
+        prefix = vaePrefixIn(index);
+        made.config = VaeConfig::detect(index, prefix);
+    }
+    for (const auto &[key, info] : index.tensors()) {
+        if (!key.starts_with(prefix)) continue;
+        const PlannedPart weight = weightOf(info, true, onCpu);
+        made.weights.weights += weight.weights;
+        made.weights.paged += weight.paged;
+    }
+    return made;
+}
+
+PlannedModel withVae(PlannedModel model, const PlannedVae &vae, std::uint64_t held)
+{
+    model.weights += vae.weights.weights;
+    model.paged += vae.weights.paged;
+    model.held += std::min(held, vae.weights.own());
+    if (vae.config) model.config.vae = *vae.config;
+    return model;
 }
 
 MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct PlannedModel {
     PlannedPart texts = {}, unet = {};  ///< parts of weights and paged that may go while nothing needs them
     std::uint64_t merged = 0;           ///< what LoRAs will take beside them; 0 where that is not known
     bool adapted = false;               ///< LoRAs are merged over text encoders and UNet: the two come and go together
+};
+
+/// An autoencoder of a file of its own.
+struct PlannedVae {
+    std::optional<VaeConfig> config;  ///< none of a tiny one, which takes less than any other
+    PlannedPart weights = {};
 };
 
 /// Where a run computes.
@@ -67,6 +74,11 @@ struct MemoryPlan {
 
 /// What lies in memory of a checkpoint's weights. `index` is the canonical one that the config was made from.
 PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, bool onCpu);
+
+/// The same of an autoencoder's. Errors  throws Failure UnusableFile.
+PlannedVae plannedVae(const TensorIndex &index, bool onCpu);
+/// The checkpoint with that one beside its own. `held`: of its own weights, what is there already.
+PlannedModel withVae(PlannedModel model, const PlannedVae &vae, std::uint64_t held);
 
 /// The plan of a run with these checkpoints: the model first, then hires fix's and the refiner, where there are any.
 /// Where it does not fit, fewer rows are computed together; then text encoders and UNets are brought when they are

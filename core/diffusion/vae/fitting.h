@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/vae/autoencoder.h"
+#include "core/diffusion/vae/tile_size.h"
 
 #include <cstdint>
 #include <functional>
@@ -65,7 +66,6 @@ std::uint64_t usableOf(std::uint64_t free);
 
 /// The side of the tiles that take at most `room` bytes; 0: all in one. Never less than kSmallestTile.
 /// `bytes`: what coding so many rows and columns takes. Units  latent pixels.
-inline constexpr std::int64_t kSmallestTile = 16;
 std::int64_t tileSideFor(const std::function<std::uint64_t(std::int64_t, std::int64_t)> &bytes, std::int64_t height,
                          std::int64_t width, std::uint64_t room);
 

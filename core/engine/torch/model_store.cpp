@@ -61,7 +61,7 @@ std::string ModelStore::Resident::name() const
 
 std::uint64_t ModelStore::Resident::bytes() const
 {
-    return checkpoint->bytes + vae.bytes() + (adapters ? adapters->bytes() : 0);
+    return checkpoint->bytes + vae.bytes() + preview.bytes() + (adapters ? adapters->bytes() : 0);
 }
 
 std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
@@ -134,8 +134,31 @@ PlannedModel ModelStore::describe(const std::string &path)
     PlannedModel model = described(path, identity, m_choices[path]);
     for (const auto &resident : m_residents)
         if (resident->path == path && resident->identity == identity)
-            model.held = resident->checkpoint->bytes - resident->mapped();
+            model.held = resident->checkpoint->bytes - resident->checkpoint->mapped;
     return model;
+}
+
+PlannedModel ModelStore::describe(const std::string &path, const std::string &vae)
+{
+    const FileIdentity identity = orThrow(fileIdentity(vae));
+    const auto known = m_vaeDescriptions.find(vae);
+    if (known == m_vaeDescriptions.end() || known->second.identity != identity) {
+        PlannedVae planned = plannedVae(canonicalNames(orThrow(readModelFile(vae))), m_device.is_cpu());
+        if (m_vaeDescriptions.size() >= kDescriptions) m_vaeDescriptions.clear();
+        m_vaeDescriptions[vae] = {identity, std::move(planned)};
+    }
+    std::uint64_t held = 0;
+    for (const auto &resident : m_residents)
+        if (resident->path == path && resident->vae.path() == vae)
+            held = resident->vae.bytes() - resident->vae.mapped();
+    return withVae(describe(path), m_vaeDescriptions[vae].vae, held);
+}
+
+std::uint64_t ModelStore::previewBytes(const std::string &path) const
+{
+    for (const auto &resident : m_residents)
+        if (resident->path == path) return resident->preview.bytes();
+    return 0;
 }
 
 /// What could be given to tensors now. On the CPU pages of files count as free.
@@ -167,13 +190,15 @@ PlanPlace ModelStore::placeFor(const Use &use) const
 {
     std::uint64_t held = 0, others = 0;
     for (const auto &resident : m_residents) {
-        const std::uint64_t loras = resident->adapters ? resident->adapters->bytes() : 0, vae = resident->vae.bytes();
-        const std::uint64_t own = resident->bytes() - resident->mapped() - loras - vae;
+        const std::uint64_t loras = resident->adapters ? resident->adapters->bytes() : 0;
+        const std::uint64_t vae = resident->vae.bytes() - resident->vae.mapped(), preview = resident->preview.bytes();
+        const std::uint64_t own = resident->own() - loras - vae - preview;
         const bool named = std::find(use.paths.begin(), use.paths.end(), resident->path) != use.paths.end();
         (named ? held : others) += own;
         // What the last task put there goes when this one does not want it.
         (named && use.loras ? held : others) += loras;
         (named && use.vae ? held : others) += vae;
+        (named && use.previews ? held : others) += preview;
     }
     const std::uint64_t device = freeOnDevice() + others, budget = m_budget;
     if (budget == 0) return {m_device.is_cpu(), device};
@@ -199,6 +224,8 @@ std::vector<ModelStore::Candidate> ModelStore::candidates() const
         });
         add(one->vaeSeconds, one->vae.bytes(), "the other VAE of ",
             [one](ModelStore &) { one->vae.use(*one->checkpoint, std::nullopt, {}); });
+        add(one->previewSeconds, one->preview.bytes(), "the previews' autoencoder of ",
+            [one](ModelStore &) { one->preview.drop(); });
         add(one->loadSeconds, one->checkpoint->bytes, "",
             [path = one->path](ModelStore &store) { store.unload(path); });
     }

@@ -44,7 +44,7 @@ std::uint64_t PartKeeper::ownBytes() const
 {
     std::uint64_t sum = 0;
     for (const auto &resident : m_residents)
-        sum += resident->bytes() - resident->mapped();
+        sum += resident->own();
     return sum;
 }
 

@@ -5,6 +5,7 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 #include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
+#include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae_config.h"
 #include "core/engine/messages.h"
 #include "core/engine/torch/companions.h"
@@ -117,8 +118,56 @@ std::vector<std::string> modelPaths(const ModelRef &model, const GenerationReque
 
 ModelStore::Use useOf(const ModelRef &model, const GenerationRequest &request)
 {
-    return {modelPaths(model, request), !model.loras.empty(), model.vae.has_value()};
+    return {modelPaths(model, request), !model.loras.empty(), model.vae.has_value(),
+            request.coding.previews == kPreviewTiny};
 }
+
+/// All of a task's checkpoints, in use. With a keeper no two of them are read side by side.
+struct UsedModels {
+    UsedModels(ModelStore &store, const ModelRef &model, const GenerationRequest &request, GenerationSink &sink,
+               const std::stop_token &stop, PartKeeper *keeper)
+        : base(store, model.path, model, sink, stop, keeper)
+    {
+        const auto makeWay = [&](const std::string &path) {
+            if (keeper && !store.holds(path)) keeper->dropAll();
+        };
+        base.companions.begin();
+        if (model.hires && request.hires.enabled) {
+            makeWay(model.hires->path);
+            hires.emplace(store, model.hires->path, model, sink, stop, keeper);
+            hires->companions.begin();
+        }
+        if (!model.refiner || !request.refiner.enabled) return;
+        makeWay(model.refiner->path);
+        refiner.emplace(store, model.refiner->path, model, sink, stop, keeper);
+        // The model itself has nobody to hand over to.
+        if (refiner->resident == (hires ? hires->resident : base.resident))
+            refiner.reset();
+        else
+            refiner->companions.beginRefiner();
+    }
+    TaskModels forTask() const
+    {
+        TaskModels models{base.forTask()};
+        if (hires) models.hires.emplace(hires->forTask());
+        if (refiner) models.refiner.emplace(refiner->forTask());
+        return models;
+    }
+    void useLoras(const std::vector<std::string> &prompts, bool larger)
+    {
+        if (!larger || !hires) return base.companions.useLoras(prompts, larger);
+        hires->companions.goOnFrom(base.companions);
+        hires->companions.useLoras(prompts, larger);
+    }
+    void tell() const
+    {
+        for (const UsedModel *one : {&base, hires ? &*hires : nullptr, refiner ? &*refiner : nullptr})
+            if (one) one->resident->told = true;
+    }
+
+    UsedModel base;
+    std::optional<UsedModel> hires, refiner;
+};
 
 /// All files that decide what a task draws, with the `.yaml` that checkpoints may have beside them.
 std::vector<std::string> drawnWith(const ModelRef &model)
@@ -188,6 +237,19 @@ std::unique_ptr<ParkedTask> drawFinished(const TaskModels &models, const Generat
     tools.kept = nullptr;  // they would be one loop's
     drawLoops(request, sink, drawOne);
     return {};
+}
+
+/// The tiny autoencoder's weights, which are copied; its file is hardly larger.
+void addPreviews(PlannedModel &planned, const ModelRef &model, std::uint64_t held)
+{
+    const bool xl = planned.config.family == BaseFamily::Sdxl;
+    for (const NamedFile &file : model.taesd) {
+        const Expected<FileIdentity> identity = fileIdentity(file.path);
+        if (isTaesdXlName(file.name) != xl || !identity) continue;
+        planned.weights += identity->size;
+        planned.held += std::min<std::uint64_t>(held, identity->size);
+        return;
+    }
 }
 
 class TorchRun final : public ParkedRun {
@@ -279,10 +341,13 @@ MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &
     const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
     for (const std::string &path : use.paths) {
-        models.push_back(m_store.describe(path));
+        // A refiner never decodes.
+        const bool decodes = path == model.path || (model.hires && path == model.hires->path);
+        models.push_back(model.vae && decodes ? m_store.describe(path, model.vae->path) : m_store.describe(path));
         // Their own bytes (`merged`) are not known here yet.
         models.back().adapted = use.loras;
     }
+    if (request.coding.previews == kPreviewTiny) addPreviews(models.front(), model, m_store.previewBytes(model.path));
     return planRun(models, request, m_store.placeFor(use));
 }
 
@@ -314,30 +379,8 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
         sink.warning("memory is short: text encoders and UNets are read when they are needed and go again");
     }
     PartKeeper *const keeper = keeping ? &*keeping : nullptr;
-    const auto makeWay = [&](const std::string &path) {
-        if (keeper && !m_store.holds(path)) keeper->dropAll();
-    };
-
-    UsedModel base(m_store, model.path, model, sink, stop, keeper);
-    base.companions.begin();
-    std::optional<UsedModel> hires, refiner;
-    TaskModels models{base.forTask()};
-    if (model.hires && request.hires.enabled) {
-        makeWay(model.hires->path);
-        hires.emplace(m_store, model.hires->path, model, sink, stop, keeper);
-        hires->companions.begin();
-        models.hires.emplace(hires->forTask());
-    }
-    if (model.refiner && request.refiner.enabled) {
-        makeWay(model.refiner->path);
-        refiner.emplace(m_store, model.refiner->path, model, sink, stop, keeper);
-        // The model itself has nobody to hand over to.
-        if (refiner->resident == (hires ? hires->resident : base.resident))
-            refiner.reset();
-        else
-            refiner->companions.beginRefiner();
-    }
-    if (refiner) models.refiner.emplace(refiner->forTask());
+    UsedModels used(m_store, model, request, sink, stop, keeper);
+    const TaskModels models = used.forTask();
     if (!keeper) m_store.makeRoom(std::max(plan.run(), enlarging));
     for (const std::optional<TaskModel> &one : {std::optional(models.base), models.hires, models.refiner})
         if (one) one->checkpoint.rowsAtOnce = plan.rows < plan.allRows ? plan.rows : 0;
@@ -346,24 +389,16 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
                      std::to_string(plan.allRows) + " rows at once");
 
     TaskTools tools{.enlarge = enlargerOf(upscaler, request, stop),
-                    .useNetworks =
-                        [&](const auto &prompts, bool larger) {
-                            if (!larger || !hires) return base.companions.useLoras(prompts, larger);
-                            hires->companions.goOnFrom(base.companions);
-                            hires->companions.useLoras(prompts, larger);
-                        },
-                    .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); },
+                    .useNetworks = [&](const auto &prompts, bool larger) { used.useLoras(prompts, larger); },
+                    .embeddingsUsed = [&](const auto &embeddings) { used.base.companions.nameEmbeddings(embeddings); },
                     .kept = &m_kept,
                     .drawing = drawingOf(model, request)};
     if (keeper) tools.codes = [keeper] { keeper->code(); };
     if (m_store.budget() > 0) tools.room = [this, use = useOf(model, request), plan] { return codingRoom(use, plan); };
-    if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
+    if (request.coding.previews == kPreviewTiny) tools.tiny = used.base.companions.previewVae();
     std::unique_ptr<ParkedTask> task =
         drawFinished(models, request, std::move(tools), sink, stop, left ? left->task.get() : nullptr);
-    // Not before: a task that fails tells nobody.
-    for (const std::optional<UsedModel> *one : {&hires, &refiner})
-        if (*one) (*one)->resident->told = true;
-    base.resident->told = true;
+    used.tell();  // not before: a task that fails tells nobody
     if (!task) return nullptr;
     auto parked = std::make_unique<TorchRun>();
     parked->task = std::move(task);

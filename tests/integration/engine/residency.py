@@ -9,7 +9,7 @@ import tempfile
 
 import numpy
 
-from companions import TO_K, lora, read, write
+from companions import TAESD, TO_K, lora, read, write
 from engine_pipe import Engine, run
 
 STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
@@ -217,6 +217,54 @@ def checkpoints_need_not_be_there_together():
         assert engine.close() == 0 and engine.noise is None
 
 
+def other_autoencoders_are_planned_as_their_own():
+    with tempfile.TemporaryDirectory() as folder:
+        metadata, header, body = read(STARTER)
+        prefix, mapped, copied = "first_stage_model.", {}, {}
+        for name, entry in header.items():
+            if not name.startswith(prefix):
+                continue
+            begin, end = entry["data_offsets"]
+            mapped[name.removeprefix(prefix)] = (entry["dtype"], entry["shape"], body[begin:end])
+            values = numpy.frombuffer(body[begin:end], {"F16": numpy.float16, "F32": numpy.float32}[entry["dtype"]])
+            copied[name.removeprefix(prefix)] = ("F64", entry["shape"], values.astype(numpy.float64).tobytes())
+        about = {key: value for key, value in metadata.items() if "vae" in key}
+        engine = started()
+
+        def plan(id, params=PARAMS, **more):
+            engine.send("plan", id, model=model(str(STARTER), **more), params=params)
+            return engine.until(id, {"plan", "error"})[-1][0]
+
+        alone = plan("alone")
+        for number, (name, tensors) in enumerate({"mapped": mapped, "copied": copied}.items()):
+            vae = {"name": name, "path": str(write(pathlib.Path(folder, name + ".safetensors"), tensors, about))}
+            before = plan(f"b{number}", vae=vae)
+            assert engine.generate(f"t{number}", model(str(STARTER), vae=vae), PARAMS)[-1][0]["type"] == "done"
+            status = engine.ask("status", f"s{number}")["models"][0]
+            assert before["weights"] - alone["weights"] == status["vae"] > 0, (before, alone, status)
+            # Its pages are the file's; what was converted is not.
+            assert status["mapped"] == before["mapped"], (status, before)
+            assert (before["mapped"] > alone["mapped"]) == (name == "mapped")
+            after = plan(f"a{number}", vae=vae)
+            assert after["held"] == after["weights"] - after["mapped"], after
+        assert plan("bad", vae={"name": "no", "path": str(lora(pathlib.Path(folder, "no.safetensors"), {TO_K: (128, 64)}))})["code"] == "unusable_file"
+        # Previews' autoencoder is a copy: its file may be cut short while it is used.
+        tiny = pathlib.Path(folder, "taesd.safetensors")
+        shutil.copy(TAESD, tiny)
+        showing, params = {"taesd": [{"name": "taesd", "path": str(tiny)}]}, {**PARAMS, "show_progress_type": "TAESD", "steps": 40}
+        size = tiny.stat().st_size
+        assert plan("previews", params, **showing)["weights"] == alone["weights"] + size
+        bytes_before = engine.ask("status", "s")["models"][0]["bytes"]
+        engine.send("generate", "cut", model=model(str(STARTER), **showing), params=params)
+        while engine.next()[0]["type"] != "progress":
+            pass
+        tiny.write_bytes(b"")
+        assert engine.until("cut", {"done", "error"})[-1][0]["type"] == "done"
+        status = engine.ask("status", "s2")["models"][0]
+        assert 0 < status["bytes"] + status["vae"] - bytes_before <= size + status["vae"] and status["bytes"] > status["mapped"], (status, bytes_before, size)
+        assert engine.close() == 0 and engine.noise is None
+
+
 def switch(count):
     """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
     with Files(3) as paths:
@@ -249,4 +297,4 @@ def many_switches():
 if __name__ == "__main__":
     run([many_switches] if sys.argv[1:] == ["many_switches"] else
         [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
-         checkpoints_need_not_be_there_together, sixty_switches])
+         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, sixty_switches])
