@@ -427,6 +427,7 @@ Json planEvent(std::string_view id, const MemoryPlan &plan)
     json["rows"] = plan.rows;
     json["allRows"] = plan.allRows;
     json["tiled"] = plan.tiled;
+    json["offload"] = plan.offload;
     return json;
 }
 

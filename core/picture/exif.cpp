@@ -25,7 +25,8 @@ std::uint32_t bigEndian(std::string_view bytes, std::size_t at, std::size_t coun
 
 std::uint32_t littleEndian(std::string_view bytes, std::size_t at)
 {
-    return static_cast<unsigned char>(bytes[at]) | static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
+    return static_cast<unsigned char>(bytes[at]) |
+           static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
            static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 2])) << 16 |
            static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 3])) << 24;
 }
@@ -80,10 +81,7 @@ class Directories {
 public:
     explicit Directories(std::string_view block) : m_block(block), m_little(block.starts_with("II")) {}
 
-    bool sound() const
-    {
-        return m_block.size() >= 8 && (m_little || m_block.starts_with("MM")) && number(2, 2) == 42;
-    }
+    bool sound() const { return m_block.size() >= 8 && (m_little || m_block.starts_with("MM")) && number(2, 2) == 42; }
     std::uint32_t first() const { return number(4, 4); }
 
     /// Where the entry with this tag lies in the directory at `at`.

@@ -86,6 +86,16 @@ Expected<PictureHeader> checked(PictureFormat format, const std::optional<Size> 
     return PictureHeader{format, static_cast<int>(width), static_cast<int>(height)};
 }
 
+/// As the pixels lie in the file.
+Expected<PictureHeader> storedHeader(std::string_view bytes)
+{
+    if (bytes.starts_with(std::string_view("\x89PNG\r\n\x1a\n", 8))) return checked(PictureFormat::Png, pngSize(bytes));
+    if (bytes.starts_with("\xFF\xD8\xFF")) return checked(PictureFormat::Jpeg, jpegSize(bytes));
+    if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP")
+        return checked(PictureFormat::Webp, webpSize(bytes));
+    return fail(ErrorCode::UnusableFile, "is no PNG, JPEG or WebP picture");
+}
+
 }  // namespace
 
 std::string_view formatName(PictureFormat format)

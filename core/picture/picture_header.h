@@ -22,8 +22,9 @@ struct PictureHeader {
 };
 
 /// What a picture file says of itself in its first bytes, before anything is decoded or allocated. By content; names
-/// play no part; sizes are those that are looked at (EXIF's orientation). Errors  UnusableFile for what is no PNG, JPEG or WebP or ends inside its header; TooLarge, with the
-/// numbers, for a side over 8192 pixels or more than 33,554,432 pixels.
+/// play no part; sizes are those that are looked at (EXIF's orientation). Errors  UnusableFile for what is no PNG, JPEG
+/// or WebP or ends inside its header; TooLarge, with the numbers, for a side over 8192 pixels or more than 33,554,432
+/// pixels.
 Expected<PictureHeader> readPictureHeader(std::string_view bytes);
 
 }  // namespace sg

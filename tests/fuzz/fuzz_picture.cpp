@@ -1,3 +1,5 @@
+#include "core/base/utf8.h"
+#include "core/picture/exif.h"
 #include "core/picture/picture.h"
 #include "core/picture/png_codec.h"
 #include "tests/fuzz/require.h"
@@ -6,6 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
     const std::string_view bytes = fuzzText(data, size);
     const auto header = sg::readPictureHeader(bytes);
+    const sg::Exif exif = sg::readExif(bytes);
+    SG_REQUIRE(sg::isUtf8(exif.comment) && exif.orientation >= 1 && exif.orientation <= 8);
     if (const auto texts = sg::readPngTexts(bytes)) {
         std::size_t all = 0;
         for (const sg::TextChunk &text : *texts)

@@ -50,6 +50,33 @@ void askPrediction(Checkpoint &checkpoint)
                                         std::to_string(moved));
 }
 
+/// Makes a part's networks, without weights.
+void makeNetworks(Checkpoint &checkpoint, CheckpointPart which)
+{
+    if (which == CheckpointPart::Unet) {
+        checkpoint.unet = UNet(checkpoint.config.unet);
+        return;
+    }
+    checkpoint.texts.clear();
+    for (const TextConfig &text : checkpoint.config.texts)
+        checkpoint.texts.push_back(std::make_shared<ClipTextEncoder>(text.clip, text.reading));
+}
+
+void bindPart(Checkpoint &checkpoint, CheckpointPart which, const nn::WeightSource &source, nn::BindReport &report)
+{
+    const std::size_t bytes = report.bytes, mapped = report.mapped;
+    makeNetworks(checkpoint, which);
+    if (which == CheckpointPart::Unet)
+        nn::bind(*checkpoint.unet, checkpoint.config.unetPrefix, source, report);
+    else
+        for (std::size_t i = 0; i < checkpoint.texts.size(); ++i)
+            nn::bind(checkpoint.texts[i]->module(), checkpoint.config.texts[i].prefix, source, report);
+    PartWeights &part = checkpoint.parts[static_cast<std::size_t>(which)];
+    part = {report.bytes - bytes, report.mapped - mapped};
+    checkpoint.bytes += part.bytes;
+    checkpoint.mapped += part.mapped;
+}
+
 std::optional<FileIdentity> sidecarIdentity(const std::filesystem::path &checkpoint)
 {
     const Expected<FileIdentity> identity = fileIdentity(sidecarPath(checkpoint));
@@ -61,6 +88,7 @@ std::optional<FileIdentity> sidecarIdentity(const std::filesystem::path &checkpo
 torch::Tensor Checkpoint::predict(const torch::Tensor &x, const torch::Tensor &timesteps,
                                   const sampling::Conditioning &told)
 {
+    use(CheckpointPart::Unet);
     const std::int64_t rows = x.size(0);
     if (rowsAtOnce > 0 && rows > rowsAtOnce) {
         std::vector<torch::Tensor> made;
@@ -97,6 +125,28 @@ void Checkpoint::requireUnchanged() const
                                     {}}};
 }
 
+void Checkpoint::drop(CheckpointPart which)
+{
+    PartWeights &gone = parts[static_cast<std::size_t>(which)];
+    if (!gone.here) return;
+    makeNetworks(*this, which);
+    bytes -= gone.bytes;
+    mapped -= gone.mapped;
+    gone.here = false;
+}
+
+void Checkpoint::bring(CheckpointPart which, const std::stop_token &stop, const LoadWatch &watch)
+{
+    if (part(which).here) return;
+    nn::WeightSource source{*index, files, device, dtype, stop};
+    if (source.files.empty())
+        for (const SourceFile &one : index->files())
+            source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
+    source.alive = nn::readAhead(source.files, index->path(), stop, watch);
+    nn::BindReport report;
+    bindPart(*this, which, source, report);
+}
+
 bool Checkpoint::madeWith(const std::filesystem::path &path, const ModelChoices &chosen) const
 {
     return choices == chosen && sidecar == sidecarIdentity(path);
@@ -104,12 +154,13 @@ bool Checkpoint::madeWith(const std::filesystem::path &path, const ModelChoices 
 
 std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, const torch::Device &device,
                                            torch::ScalarType dtype, std::stop_token stop, const LoadWatch &watch,
-                                           const ModelChoices &choices)
+                                           const ModelChoices &choices, Residence residence)
 {
     const TensorIndex stored = orThrow(readModelFile(path));
     const bool hasEma = stored.hasPrefix("model_ema.");
-    const TensorIndex index = canonicalNames(stored, {.preferEma = choices.ema});
     auto made = std::make_shared<Checkpoint>();
+    made->index = std::make_shared<const TensorIndex>(canonicalNames(stored, {.preferEma = choices.ema}));
+    const TensorIndex &index = *made->index;
     made->choices = choices;
     // Before it is read: what changes meanwhile is read again by the next task.
     made->sidecar = sidecarIdentity(path);
@@ -125,22 +176,21 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
     made->device = device;
     made->dtype = dtype;
     made->vaeDtype = dtype == torch::kFloat16 ? torch::kFloat32 : dtype;
-    made->unet = UNet(made->config.unet);
     made->vae = std::make_shared<VaeImpl>(made->config.vae);
 
     nn::BindReport report;
-    for (const TextConfig &text : made->config.texts) {
-        made->texts.push_back(std::make_shared<ClipTextEncoder>(text.clip, text.reading));
-        nn::bind(made->texts.back()->module(), text.prefix, source, report);
+    for (const CheckpointPart part : kCheckpointParts) {
+        bindPart(*made, part, source, report);
+        if (part == CheckpointPart::Unet && made->config.predictionUnsure) askPrediction(*made);
+        if (residence == Residence::PartByPart) made->drop(part);
     }
-    nn::bind(*made->unet, made->config.unetPrefix, source, report);
     source.dtype = made->vaeDtype;
+    const std::size_t bytes = report.bytes, mapped = report.mapped;
     nn::bind(*made->vae, made->config.vaePrefix, source, report);
+    made->bytes += report.bytes - bytes;
+    made->mapped += report.mapped - mapped;
     report.used.insert(kMarkerKeys.begin(), kMarkerKeys.end());
     made->warnings = nn::unusedKeys(index, report).warnings();
-    made->bytes = report.bytes;
-    made->mapped = report.mapped;
-    if (made->config.predictionUnsure) askPrediction(*made);
     if (report.mapped > 0) made->files = source.files;
     return made;
 }

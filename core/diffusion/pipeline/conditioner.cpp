@@ -94,6 +94,7 @@ ScheduledEmbedding::Chunks ScheduledEmbedding::encode(std::size_t text)
 ScheduledEmbedding::Chunk ScheduledEmbedding::encodeChunk(const PromptChunk &chunk)
 {
     Chunk made;
+    m_checkpoint.use(CheckpointPart::Texts);
     for (std::size_t i = 0; i < m_checkpoint.texts.size(); ++i) {
         TextEncoder &encoder = *m_checkpoint.texts[i];
         const torch::Tensor tokens = tokensFor(encoder, chunk).to(m_checkpoint.device);

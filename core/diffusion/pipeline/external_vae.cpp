@@ -2,6 +2,7 @@
 
 #include "core/base/or_throw.h"
 #include "core/diffusion/nn/bind.h"
+#include "core/diffusion/nn/layers.h"
 #include "core/diffusion/nn/mapped_file.h"
 #include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae.h"
@@ -13,13 +14,6 @@
 
 namespace sg {
 namespace {
-
-std::string prefixIn(const TensorIndex &index)
-{
-    for (const char *prefix : {"first_stage_model.", "vae.", ""})
-        if (index.contains(prefix + std::string("decoder.conv_in.weight"))) return prefix;
-    throw Failure{{ErrorCode::UnusableFile, "is no autoencoder: decoder.conv_in.weight is missing", index.path()}};
-}
 
 void requireSameLatents(const Autoencoder &made, const Autoencoder &own, const std::string &path)
 {
@@ -66,13 +60,31 @@ std::shared_ptr<Autoencoder> read(nn::WeightSource &source, const CheckpointConf
         if (tiny->encoder() && tiny->decoder()) return tiny.ptr();
         return std::make_shared<Pair>(tiny->encoder() ? tiny.ptr() : own, tiny->decoder() ? tiny.ptr() : own);
     }
-    const std::string prefix = prefixIn(index);
+    const std::string prefix = vaePrefixIn(index);
     VaeConfig config = VaeConfig::detect(index, prefix);
     config.latentScale = checkpoint.latentScale;
     const auto made = std::make_shared<VaeImpl>(config);
     requireSameLatents(*made, *own, index.path());
     nn::bind(*made, prefix, source, report);
     return made;
+}
+
+/// Takes the weights out of their mapped file. Returns their bytes.
+std::size_t ownCopy(torch::nn::Module &module)
+{
+    std::size_t bytes = 0;
+    for (const auto &entry : module.modules()) {
+        auto *const leaf = dynamic_cast<nn::Leaf *>(entry.get());
+        if (!leaf) continue;
+        leaf->edit([&](const auto &declared) {
+            for (const nn::Leaf::Declared &one : declared) {
+                torch::Tensor parameter = one.parameter;
+                parameter.set_data(parameter.detach().clone());
+                bytes += parameter.nbytes();
+            }
+        });
+    }
+    return bytes;
 }
 
 }  // namespace
@@ -85,7 +97,7 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
             checkpoint.vae = std::exchange(m_own, nullptr);
             checkpoint.vaeFiles.clear();
             m_path.clear();
-            m_bytes = 0;
+            m_bytes = m_mapped = 0;
         }
         return;
     }
@@ -105,6 +117,7 @@ void ExternalVae::use(Checkpoint &checkpoint, const std::optional<std::filesyste
     m_path = *path;
     m_identity = identity;
     m_bytes = report.bytes;
+    m_mapped = report.mapped;
 }
 
 std::shared_ptr<Autoencoder> PreviewVae::use(const Checkpoint &checkpoint, const std::filesystem::path &path,
@@ -112,8 +125,9 @@ std::shared_ptr<Autoencoder> PreviewVae::use(const Checkpoint &checkpoint, const
 {
     const FileIdentity identity = orThrow(fileIdentity(path));
     if (m_path == path && m_identity == identity) return m_vae;
-    const Taesd tiny = loadTaesd(path, checkpoint.device, checkpoint.vaeDtype, stop, watch);
+    Taesd tiny = loadTaesd(path, checkpoint.device, checkpoint.vaeDtype, stop, watch);
     const bool fits = tiny->decoder() && tiny->latentChannels() == checkpoint.config.latentChannels;
+    m_bytes = fits ? ownCopy(*tiny) : 0;
     m_vae = fits ? tiny.ptr() : nullptr;
     m_path = path;
     m_identity = identity;

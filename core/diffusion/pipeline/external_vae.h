@@ -24,26 +24,32 @@ public:
     void use(Checkpoint &checkpoint, const std::optional<std::filesystem::path> &path, const std::stop_token &stop,
              const LoadWatch &watch = {});
     std::size_t bytes() const { return m_bytes; }
+    std::size_t mapped() const { return m_mapped; }  ///< … what of it are pages of its mapped file
+    const std::filesystem::path &path() const { return m_path; }
 
 private:
     std::shared_ptr<Autoencoder> m_own;  // the checkpoint's, while another is in its place
     std::filesystem::path m_path;
     FileIdentity m_identity;
-    std::size_t m_bytes = 0;
+    std::size_t m_bytes = 0, m_mapped = 0;
 };
 
 /// A tiny autoencoder beside a checkpoint, for previews. Thread  the checkpoint's.
 class PreviewVae {
 public:
-    /// That of `path`; null where it has no decoder for the checkpoint's latents. Read once, unless the file changes.
+    /// That of `path`; null where it has no decoder for the checkpoint's latents. Read once, unless the file changes;
+    /// copied, so that a file that changes or is cut short while a task runs is none of its affair.
     /// Errors  throws Failure: NotFound, UnusableFile, ModelChanged, Cancelled.
     std::shared_ptr<Autoencoder> use(const Checkpoint &checkpoint, const std::filesystem::path &path,
                                      const std::stop_token &stop = {}, const LoadWatch &watch = {});
+    void drop() { *this = {}; }
+    std::size_t bytes() const { return m_bytes; }
 
 private:
     std::shared_ptr<Autoencoder> m_vae;
     std::filesystem::path m_path;
     FileIdentity m_identity;
+    std::size_t m_bytes = 0;
 };
 
 }  // namespace sg

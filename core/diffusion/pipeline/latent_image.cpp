@@ -64,7 +64,8 @@ std::optional<Image> DecodedPreviews::make(Autoencoder &vae, const torch::Tensor
     const double before = seconds();
     if (m_over || !m_budget.allows(before)) return std::nullopt;
     coding::Options options = coding::currentOptions();
-    options.tiled = {};  // not the picture's affair
+    options.tiled = {};   // not the picture's affair
+    options.begins = {};  // the steps go on afterwards
     const coding::Scope scope(std::move(options));
     try {
         Image made = toImage(coding::decode(vae, latent.unsqueeze(0))[0]);

@@ -1,7 +1,8 @@
 #include "core/diffusion/pipeline/memory_plan.h"
 
-#include "core/diffusion/upscale/upscaler.h"
-#include "core/diffusion/vae/fitting.h"
+#include "core/diffusion/upscale/upscaler_bytes.h"
+#include "core/diffusion/vae/tile_size.h"
+#include "core/modelfile/model_kind.h"
 #include "core/text/prompt_plan.h"
 
 #include <algorithm>
@@ -30,9 +31,8 @@ std::string mib(std::uint64_t bytes)
     return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
 }
 
-bool startsWithAny(const std::string &key, const CheckpointConfig &config)
+bool isOfTexts(const std::string &key, const CheckpointConfig &config)
 {
-    if (key.starts_with(config.unetPrefix) || key.starts_with(config.vaePrefix)) return true;
     return std::any_of(config.texts.begin(), config.texts.end(),
                        [&](const TextConfig &text) { return key.starts_with(text.prefix); });
 }
@@ -135,11 +135,75 @@ std::int64_t smallerTile(std::int64_t tile)
     return tile == 0 ? kUsualTile : std::max(kSmallestUpscalerTile, tile / 2);
 }
 
+PlannedPart weightOf(const TensorInfo &info, bool vae, bool onCpu)
+{
+    const std::uint64_t single = static_cast<std::uint64_t>(info.elements()) * sizeof(float);
+    if (!onCpu) return {vae ? single : single / 2, 0};  // the autoencoder stays in single precision there
+    const bool half = info.dtype == DType::F16 || info.dtype == DType::BF16;
+    const bool stays = info.isPlain() &&
+                       ((half && info.shape.size() >= 2 && info.bytes >= kSmallestPaged) || info.dtype == DType::F32);
+    return stays ? PlannedPart{info.bytes, info.bytes} : PlannedPart{single, 0};
+}
+
+/// A run that is planned.
+struct PlannedRun {
+    const std::vector<PlannedModel> &models;
+    const GenerationRequest &request;
+    const PlanPlace &place;
+    const std::optional<PlannedUpscaler> &upscaler;
+};
+
+/// The most that own weights and what computes with them take together, when of text encoders and UNets only the one
+/// that computes is here.
+std::uint64_t peakOf(const PlannedRun &run, const MemoryPlan &plan)
+{
+    std::uint64_t stays = plan.pictures + (run.upscaler ? run.upscaler->weights : 0);
+    std::uint64_t most = std::max(plan.vae, plan.upscaler);
+    for (const PlannedModel &model : run.models) {
+        const std::uint64_t texts = model.texts.own(), unet = model.unet.own(), both = texts + unet + model.merged;
+        stays += model.weights - model.paged - texts - unet;
+        most = std::max(most, (model.adapted ? both : texts) + kOverhead);
+        most = std::max(most, (model.adapted ? both : unet) + plan.activations);
+    }
+    return stays + most;
+}
+
+/// Whether there is room for one of the parts that are never there together.
+bool partFits(MemoryPlan plan, const PlannedRun &run, std::uint64_t MemoryPlan::*part)
+{
+    for (const auto other : {&MemoryPlan::activations, &MemoryPlan::vae, &MemoryPlan::upscaler})
+        if (other != part) plan.*other = 0;
+    plan.peak = peakOf(run, plan);
+    return plan.needed() <= plan.available;
+}
+
+/// Fewer rows together until the network fits or is left with one, and, where tiles may become smaller, such of the
+/// upscaler.
+void fit(MemoryPlan &plan, const PlannedRun &run, bool smallerTiles)
+{
+    plan.rows = plan.allRows;
+    for (;; plan.rows = (plan.rows + 1) / 2) {
+        plan.activations = activationsOf(run.models, run.request, plan.rows, run.place.numberBytes());
+        if (plan.rows == 1 || partFits(plan, run, &MemoryPlan::activations)) break;
+    }
+    if (run.upscaler) {
+        plan.upscalerTile = run.upscaler->tile;
+        for (;; plan.upscalerTile = smallerTile(plan.upscalerTile)) {
+            plan.upscaler = enlargingOf(*run.upscaler, plan.upscalerTile);
+            const bool least = plan.upscalerTile > 0 && plan.upscalerTile <= kSmallestUpscalerTile;
+            if (!smallerTiles || least || partFits(plan, run, &MemoryPlan::upscaler)) break;
+        }
+    }
+    plan.peak = peakOf(run, plan);
+    plan.fits = plan.needed() <= plan.available;
+}
+
 }  // namespace
 
 std::string MemoryPlan::text() const
 {
-    std::string text = "the run needs " + mib(needed()) + " (" + mib(weights - paged - held) + " for weights, " +
+    const std::string whose = offload ? " for weights, of which only those that compute stay, " : " for weights, ";
+    std::string text = "the run needs " + mib(needed()) + " (" + mib(weights - paged - held) + whose +
                        mib(activations) + " for the network, " + mib(vae) + " for the VAE" +
                        (upscaler > 0 ? ", " + mib(upscaler) + " for the upscaler" : "") + ", the " +
                        (upscaler > 0 ? "largest of the three" : "larger of the two") + " counts)";
@@ -150,21 +214,47 @@ PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, boo
 {
     PlannedModel made;
     for (const auto &[key, info] : index.tensors()) {
-        if (!startsWithAny(key, config)) continue;
-        const bool vae = key.starts_with(config.vaePrefix);
-        const std::uint64_t single = static_cast<std::uint64_t>(info.elements()) * sizeof(float);
-        if (!onCpu) {
-            made.weights += vae ? single : single / 2;  // the autoencoder stays in single precision there
-            continue;
-        }
-        const bool half = info.dtype == DType::F16 || info.dtype == DType::BF16;
-        const bool stays = info.isPlain() && ((half && info.shape.size() >= 2 && info.bytes >= kSmallestPaged) ||
-                                              info.dtype == DType::F32);
-        made.weights += stays ? info.bytes : single;
-        if (stays) made.paged += info.bytes;
+        const bool vae = key.starts_with(config.vaePrefix), unet = key.starts_with(config.unetPrefix);
+        const bool text = !vae && !unet && isOfTexts(key, config);
+        if (!vae && !unet && !text) continue;
+        PlannedPart *const part = unet ? &made.unet : text ? &made.texts : nullptr;
+        const auto add = [&](std::uint64_t bytes, bool paged) {
+            made.weights += bytes;
+            if (paged) made.paged += bytes;
+            if (part) part->weights += bytes;
+            if (part && paged) part->paged += bytes;
+        };
+        const PlannedPart weight = weightOf(info, vae, onCpu);
+        add(weight.weights, weight.paged > 0);
     }
     made.config = std::move(config);
     return made;
+}
+
+PlannedVae plannedVae(const TensorIndex &index, bool onCpu)
+{
+    PlannedVae made;
+    std::string prefix;
+    if (describeModel(index).kind != ModelKind::Taesd) {
+        prefix = vaePrefixIn(index);
+        made.config = VaeConfig::detect(index, prefix);
+    }
+    for (const auto &[key, info] : index.tensors()) {
+        if (!key.starts_with(prefix)) continue;
+        const PlannedPart weight = weightOf(info, true, onCpu);
+        made.weights.weights += weight.weights;
+        made.weights.paged += weight.paged;
+    }
+    return made;
+}
+
+PlannedModel withVae(PlannedModel model, const PlannedVae &vae, std::uint64_t held)
+{
+    model.weights += vae.weights.weights;
+    model.paged += vae.weights.paged;
+    model.held += std::min(held, vae.weights.own());
+    if (vae.config) model.config.vae = *vae.config;
+    return model;
 }
 
 MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place,
@@ -176,37 +266,30 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
         plan.paged += model.paged;
         plan.held += std::min(model.held, model.weights - model.paged);
     }
-    if (upscaler) {
-        plan.weights += upscaler->weights;
-        plan.upscalerTile = upscaler->tile;
-        plan.upscaler = enlargingOf(*upscaler, upscaler->tile);
-    }
+    if (upscaler) plan.weights += upscaler->weights;
     plan.available = place.available;
     plan.pictures = picturesOf(models, request);
-    plan.allRows = plan.rows = rowsOf(models, request);
-    plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
+    plan.allRows = rowsOf(models, request);
     const std::string &tiling = request.coding.tiling;
     const std::uint64_t whole = codingOf(models, request, INT64_MAX, false);
-    plan.vae = tiling == "On" ? codingOf(models, request, INT64_MAX, true) : whole;
-    plan.tiled = plan.vae < whole;
-    const auto tooMuch = [&](std::uint64_t part) {
-        return plan.weights - plan.paged - plan.held + plan.pictures + part > plan.available;
-    };
-    while (tooMuch(plan.activations) && plan.rows > 1) {
-        plan.rows = (plan.rows + 1) / 2;
-        plan.activations = activationsOf(models, request, plan.rows, place.numberBytes());
-    }
+    const std::uint64_t chosen = tiling == "On" ? codingOf(models, request, INT64_MAX, true) : whole;
     // Somebody who wants no tiles gets none; else they become as small as they must.
-    if (tooMuch(plan.vae) && tiling != "Off") {
-        plan.vae = std::min(plan.vae, codingOf(models, request, coding::kSmallestTile, true));
-        plan.tiled = plan.vae < whole;
-    }
-    while (upscaler && tooMuch(plan.upscaler) &&
-           (plan.upscalerTile == 0 || plan.upscalerTile > kSmallestUpscalerTile)) {
-        plan.upscalerTile = smallerTile(plan.upscalerTile);
-        plan.upscaler = enlargingOf(*upscaler, plan.upscalerTile);
-    }
-    plan.fits = !tooMuch(std::max({plan.activations, plan.vae, plan.upscaler}));
+    const std::uint64_t least =
+        tiling == "Off" ? chosen : std::min(chosen, codingOf(models, request, coding::kSmallestTile, true));
+    const bool canGo = std::any_of(models.begin(), models.end(),
+                                   [](const PlannedModel &model) { return model.texts.own() + model.unet.own() > 0; });
+    const PlannedRun run{models, request, place, upscaler};
+    // What leaves the pixels as they are comes first.
+    for (const std::uint64_t vae : {chosen, least})
+        for (const bool smallerTiles : {false, true})
+            for (const bool offload : {false, true}) {
+                if ((offload && !canGo) || (smallerTiles && !upscaler)) continue;
+                plan.vae = vae;
+                plan.tiled = vae < whole;
+                plan.offload = offload;
+                fit(plan, run, smallerTiles);
+                if (plan.fits) return plan;
+            }
     return plan;
 }
 

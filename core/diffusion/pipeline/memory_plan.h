@@ -13,12 +13,28 @@
 
 namespace sg {
 
+/// Bytes of one of its parts, as they will lie in memory.
+struct PlannedPart {
+    std::uint64_t weights = 0;
+    std::uint64_t paged = 0;
+    std::uint64_t own() const { return weights - paged; }
+};
+
 /// A checkpoint as a plan sees it: what its header says, and what of it is in memory.
 struct PlannedModel {
     CheckpointConfig config;
     std::uint64_t weights = 0;  ///< as they will lie in memory, all networks
     std::uint64_t paged = 0;  ///< … what of it are pages of the mapped file, which the system can drop and read again
     std::uint64_t held = 0;   ///< of weights - paged, what is there already
+    PlannedPart texts = {}, unet = {};  ///< parts of weights and paged that may go while nothing needs them
+    std::uint64_t merged = 0;           ///< what LoRAs will take beside them; 0 where that is not known
+    bool adapted = false;               ///< LoRAs are merged over text encoders and UNet: the two come and go together
+};
+
+/// An autoencoder of a file of its own.
+struct PlannedVae {
+    std::optional<VaeConfig> config;  ///< none of a tiny one, which takes less than any other
+    PlannedPart weights = {};
 };
 
 /// An upscaler of pictures that a run uses beside its checkpoints, and what it has to do.
@@ -50,13 +66,19 @@ struct MemoryPlan {
     std::int64_t rows = 0;          ///< of the network's batch, computed together
     std::int64_t allRows = 0;       ///< of the whole batch: each picture's parts and the negative prompt
     std::int64_t upscalerTile = 0;  ///< pixels of a tile's side; 0: whole pictures, or there is no upscaler
+    std::uint64_t peak = 0;         ///< of own weights and run together, when `offload`
     bool tiled = false;
+    bool offload = false;  ///< text encoders and UNets are here only while they are used
     bool fits = true;
 
     /// What the run itself takes beside weights.
     std::uint64_t run() const { return std::max({activations, vae, upscaler}) + pictures; }
     /// What has to be found: nothing of it can be dropped while the run computes.
-    std::uint64_t needed() const { return weights - paged - held + run(); }
+    std::uint64_t needed() const
+    {
+        if (offload) return peak > held ? peak - held : 0;
+        return weights - paged - held + run();
+    }
     /// English, with the numbers.
     std::string text() const;
 };
@@ -64,9 +86,15 @@ struct MemoryPlan {
 /// What lies in memory of a checkpoint's weights. `index` is the canonical one that the config was made from.
 PlannedModel plannedModel(const TensorIndex &index, CheckpointConfig config, bool onCpu);
 
+/// The same of an autoencoder's. Errors  throws Failure UnusableFile.
+PlannedVae plannedVae(const TensorIndex &index, bool onCpu);
+/// The checkpoint with that one beside its own. `held`: of its own weights, what is there already.
+PlannedModel withVae(PlannedModel model, const PlannedVae &vae, std::uint64_t held);
+
 /// The plan of a run with these checkpoints: the model first, then hires fix's and the refiner, where there are any.
-/// Where it does not fit, fewer rows are computed together, pictures are coded in tiles and enlarged in smaller ones;
-/// when that is not enough, `fits` is false.
+/// Where it does not fit, fewer rows are computed together; then text encoders and UNets are brought when they are
+/// needed and go when another needs the room; then pictures are enlarged in smaller tiles, and coded in tiles. When
+/// that is not enough, `fits` is false.
 MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequest &request, const PlanPlace &place,
                    const std::optional<PlannedUpscaler> &upscaler = {});
 

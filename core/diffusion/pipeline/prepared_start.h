@@ -47,6 +47,8 @@ struct TaskTools {
     std::shared_ptr<Autoencoder> tiny = {};
     /// Bytes that coding pictures may use now, where it is less than what the device has; empty: what it has.
     std::function<std::uint64_t()> room = {};
+    /// Told before a picture is coded or enlarged, so that what is not needed for it can go.
+    std::function<void()> codes = {};
     /// Latents that could not be decoded, and what they belong to; where they are there, nothing is drawn again.
     KeptLatents *kept = nullptr;
     std::string drawing = {};

@@ -45,6 +45,10 @@ private:
             const adapters::WantedEmbedding &named = m_conditioner.embeddings().embedding(number);
             m_embeddings.emplace(named.name, named.hash);
         }
+        // Text encoders that go meanwhile are not brought back in the middle of the steps.
+        if (m_checkpoint.before)
+            for (std::size_t text = 0; text < schedule.texts.size(); ++text)
+                (void)embedding->of(text);
         const auto made = std::make_shared<std::vector<sampling::Conditioning>>(schedule.texts.size());
         return [embedding, made, wanted, dress = m_dress](std::int64_t call) {
             const std::size_t text = embedding->schedule().textAt(call);

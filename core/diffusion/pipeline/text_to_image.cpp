@@ -539,6 +539,7 @@ coding::Options codingOptions(const GenerationRequest &request, const TaskTools 
     options.tileSide = std::max<std::int64_t>(1, request.coding.tileSize / factor);
     options.stop = std::move(stop);
     options.room = tools.room;
+    options.begins = tools.codes;
     options.tiled = [&sink, factor](const std::string &why, std::int64_t side) {
         sink.warning(why);
         sink.fact("VAE tiling", "On");

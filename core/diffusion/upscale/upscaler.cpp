@@ -212,20 +212,6 @@ std::shared_ptr<UpscalerNetwork> makeUpscalerNetwork(const UpscalerConfig &confi
     return std::make_shared<Rrdb>(config);
 }
 
-std::uint64_t upscalerBytes(const UpscalerConfig &config, std::int64_t height, std::int64_t width)
-{
-    const std::int64_t pixels = height * width, large = pixels * config.scale * config.scale;
-    std::int64_t numbers = 0;
-    if (config.kind == UpscalerKind::Compact) {
-        numbers = std::max(pixels * 2 * config.features, pixels * config.features + 3 * large) + 6 * large;
-    } else {
-        const std::int64_t seen = pixels / (config.shuffle * config.shuffle);
-        const std::int64_t dense = config.features + static_cast<std::int64_t>(kConvs - 1) * config.growth;
-        numbers = std::max(seen * (4 * config.features + 2 * dense), large * (2 * config.features + 3));
-    }
-    return static_cast<std::uint64_t>(numbers) * sizeof(float);
-}
-
 Upscaler::Upscaler(const std::filesystem::path &path, const torch::Device &device)
     : m_file(orThrow(readUpscaler(orThrow(readModelFile(path))))), m_device(device)
 {

@@ -29,9 +29,6 @@ public:
 /// the compact network of its repository xinntao/Real-ESRGAN).
 std::shared_ptr<UpscalerNetwork> makeUpscalerNetwork(const UpscalerConfig &config);
 
-/// What a tile of so many pixels takes while its network runs. Units  bytes.
-std::uint64_t upscalerBytes(const UpscalerConfig &config, std::int64_t height, std::int64_t width);
-
 /// An upscaler of a file, computed in single precision. Thread  the one that computes.
 class Upscaler {
 public:

@@ -227,6 +227,7 @@ std::optional<torch::Tensor> attempt(const Job &job, std::int64_t side)
 torch::Tensor run(const Job &job)
 {
     const Options &options = currentOptions();
+    if (options.begins) options.begins();
     std::uint64_t room = 0;
     std::int64_t side = 0;
     const std::int64_t most = std::max(options.tileSide, kSmallestTile);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/diffusion/vae/autoencoder.h"
+#include "core/diffusion/vae/tile_size.h"
 
 #include <cstdint>
 #include <functional>
@@ -22,6 +23,7 @@ struct Options {
     Tiling tiling = Tiling::Auto;
     std::int64_t tileSide = 64;                ///< the largest
     std::function<std::uint64_t()> room = {};  ///< bytes that may be used; otherwise what the device has free
+    std::function<void()> begins = {};         ///< told before room is asked
     /// Told, in English, when tiles were used unasked.
     std::function<void(const std::string &why, std::int64_t side)> tiled = {};
     std::stop_token stop = {};  ///< asked before each tile
@@ -64,7 +66,6 @@ std::uint64_t usableOf(std::uint64_t free);
 
 /// The side of the tiles that take at most `room` bytes; 0: all in one. Never less than kSmallestTile.
 /// `bytes`: what coding so many rows and columns takes. Units  latent pixels.
-inline constexpr std::int64_t kSmallestTile = 16;
 std::int64_t tileSideFor(const std::function<std::uint64_t(std::int64_t, std::int64_t)> &bytes, std::int64_t height,
                          std::int64_t width, std::uint64_t room);
 

@@ -85,4 +85,11 @@ std::uint64_t VaeConfig::encodeBytes(std::int64_t height, std::int64_t width, in
     return static_cast<std::uint64_t>(most) * static_cast<std::uint64_t>(numberBytes);
 }
 
+std::string vaePrefixIn(const TensorIndex &index)
+{
+    for (const char *prefix : {"first_stage_model.", "vae.", ""})
+        if (index.contains(prefix + std::string("decoder.conv_in.weight"))) return prefix;
+    throw Failure{{ErrorCode::UnusableFile, "is no autoencoder: decoder.conv_in.weight is missing", index.path()}};
+}
+
 }  // namespace sg

@@ -43,4 +43,8 @@ struct VaeConfig {
     static VaeConfig detect(const TensorIndex &index, const std::string &prefix, double latentScale = 0.18215);
 };
 
+/// Where the keys of the autoencoder of a file of its own begin. Errors  throws Failure UnusableFile where there is
+/// none.
+std::string vaePrefixIn(const TensorIndex &index);
+
 }  // namespace sg

@@ -102,8 +102,11 @@ std::shared_ptr<Autoencoder> Companions::previewVae()
     for (const NamedFile &file : m_model.taesd) {
         if (isTaesdXlName(file.name) != xl) continue;
         try {
-            if (std::shared_ptr<Autoencoder> vae = m_resident.preview.use(checkpoint, file.path, m_stop, m_watch))
-                return vae;
+            const Stopwatch watch;
+            const std::shared_ptr<Autoencoder> vae = m_resident.preview.use(checkpoint, file.path, m_stop, m_watch);
+            m_resident.previewSeconds = std::max(m_resident.previewSeconds, watch.seconds());
+            m_store.publish();
+            if (vae) return vae;
         } catch (const Failure &failure) {
             if (failure.error.code == ErrorCode::Cancelled) throw;
             m_sink.warning(file.name + " cannot be used for previews: " + failure.error.message);
@@ -160,11 +163,12 @@ void Companions::useLoras(const std::vector<std::string> &prompts, bool larger)
 void Companions::merge(const std::vector<adapters::WantedAdapter> &wanted)
 {
     std::unique_ptr<adapters::AdapterSet> &set = m_resident.adapters;
-    if (!set) {
-        if (wanted.empty()) return;
+    if (!set && wanted.empty()) return;
+    if (!wanted.empty()) m_resident.checkpoint->use(CheckpointPart::Texts);
+    // Parts that came back are others than those that it knows.
+    if (!set)
         set = std::make_unique<adapters::AdapterSet>(networksOf(*m_resident.checkpoint),
                                                      m_resident.checkpoint->config.family);
-    }
     adapters::AdapterReport report;
     const Stopwatch watch;
     try {

@@ -61,11 +61,11 @@ std::string ModelStore::Resident::name() const
 
 std::uint64_t ModelStore::Resident::bytes() const
 {
-    return checkpoint->bytes + vae.bytes() + (adapters ? adapters->bytes() : 0);
+    return checkpoint->bytes + vae.bytes() + preview.bytes() + (adapters ? adapters->bytes() : 0);
 }
 
 std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, std::stop_token stop,
-                                                      const LoadWatch &watch)
+                                                      const LoadWatch &watch, Residence residence)
 {
     const FileIdentity identity = orThrow(fileIdentity(path));
     const auto held = std::find_if(m_residents.begin(), m_residents.end(),
@@ -74,16 +74,31 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
     if (held != m_residents.end() && (*held)->identity == identity && (*held)->checkpoint->madeWith(path, choices)) {
         m_residents.splice(m_residents.begin(), m_residents, held);
         m_residents.front()->lastUse = ++m_uses;
-        return m_residents.front();
+        const std::shared_ptr<Resident> found = m_residents.front();  // nothing of it is evicted
+        if (residence == Residence::Whole) {
+            Checkpoint &checkpoint = *found->checkpoint;
+            for (const CheckpointPart part : kCheckpointParts) {
+                if (checkpoint.part(part).here) continue;
+                makeRoom(checkpoint.part(part).bytes);
+                checkpoint.bring(part, stop, watch);
+            }
+            publish();
+        }
+        return found;
     }
     if (held != m_residents.end()) {
         logWarning("engine",
                    "the model's file, its .yaml or what is chosen for it has changed, it is loaded again: " + path);
         unload(path);
     }
-    makeRoom(described(path, identity, choices).weights);
+    const PlannedModel &planned = described(path, identity, choices);
+    const std::uint64_t parts = planned.texts.weights + planned.unet.weights;
+    makeRoom(residence == Residence::Whole
+                 ? planned.weights
+                 : planned.weights - parts + std::max(planned.texts.weights, planned.unet.weights));
     const Clock::time_point start = Clock::now();
-    std::shared_ptr<Checkpoint> checkpoint = loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices);
+    std::shared_ptr<Checkpoint> checkpoint =
+        loadCheckpoint(path, m_device, m_dtype, std::move(stop), watch, choices, residence);
     auto made = std::make_shared<Resident>(Resident{path, identity, std::move(checkpoint), {}});
     made->loadSeconds = secondsSince(start);
     made->lastUse = ++m_uses;
@@ -91,6 +106,12 @@ std::shared_ptr<ModelStore::Resident> ModelStore::get(const std::string &path, s
     m_residents.push_front(std::move(made));
     publish();
     return m_residents.front();
+}
+
+bool ModelStore::holds(const std::string &path) const
+{
+    return std::any_of(m_residents.begin(), m_residents.end(),
+                       [&](const auto &resident) { return resident->path == path; });
 }
 
 const PlannedModel &ModelStore::described(const std::string &path, const FileIdentity &identity,
@@ -113,8 +134,31 @@ PlannedModel ModelStore::describe(const std::string &path)
     PlannedModel model = described(path, identity, m_choices[path]);
     for (const auto &resident : m_residents)
         if (resident->path == path && resident->identity == identity)
-            model.held = resident->checkpoint->bytes - resident->mapped();
+            model.held = resident->checkpoint->bytes - resident->checkpoint->mapped;
     return model;
+}
+
+PlannedModel ModelStore::describe(const std::string &path, const std::string &vae)
+{
+    const FileIdentity identity = orThrow(fileIdentity(vae));
+    const auto known = m_vaeDescriptions.find(vae);
+    if (known == m_vaeDescriptions.end() || known->second.identity != identity) {
+        PlannedVae planned = plannedVae(canonicalNames(orThrow(readModelFile(vae))), m_device.is_cpu());
+        if (m_vaeDescriptions.size() >= kDescriptions) m_vaeDescriptions.clear();
+        m_vaeDescriptions[vae] = {identity, std::move(planned)};
+    }
+    std::uint64_t held = 0;
+    for (const auto &resident : m_residents)
+        if (resident->path == path && resident->vae.path() == vae)
+            held = resident->vae.bytes() - resident->vae.mapped();
+    return withVae(describe(path), m_vaeDescriptions[vae].vae, held);
+}
+
+std::uint64_t ModelStore::previewBytes(const std::string &path) const
+{
+    for (const auto &resident : m_residents)
+        if (resident->path == path) return resident->preview.bytes();
+    return 0;
 }
 
 /// What could be given to tensors now. On the CPU pages of files count as free.
@@ -146,13 +190,15 @@ PlanPlace ModelStore::placeFor(const Use &use) const
 {
     std::uint64_t held = 0, others = 0;
     for (const auto &resident : m_residents) {
-        const std::uint64_t loras = resident->adapters ? resident->adapters->bytes() : 0, vae = resident->vae.bytes();
-        const std::uint64_t own = resident->bytes() - resident->mapped() - loras - vae;
+        const std::uint64_t loras = resident->adapters ? resident->adapters->bytes() : 0;
+        const std::uint64_t vae = resident->vae.bytes() - resident->vae.mapped(), preview = resident->preview.bytes();
+        const std::uint64_t own = resident->own() - loras - vae - preview;
         const bool named = std::find(use.paths.begin(), use.paths.end(), resident->path) != use.paths.end();
         (named ? held : others) += own;
         // What the last task put there goes when this one does not want it.
         (named && use.loras ? held : others) += loras;
         (named && use.vae ? held : others) += vae;
+        (named && use.previews ? held : others) += preview;
     }
     const std::uint64_t device = freeOnDevice() + others, budget = m_budget;
     if (budget == 0) return {m_device.is_cpu(), device};
@@ -178,6 +224,8 @@ std::vector<ModelStore::Candidate> ModelStore::candidates() const
         });
         add(one->vaeSeconds, one->vae.bytes(), "the other VAE of ",
             [one](ModelStore &) { one->vae.use(*one->checkpoint, std::nullopt, {}); });
+        add(one->previewSeconds, one->preview.bytes(), "the previews' autoencoder of ",
+            [one](ModelStore &) { one->preview.drop(); });
         add(one->loadSeconds, one->checkpoint->bytes, "",
             [path = one->path](ModelStore &store) { store.unload(path); });
     }

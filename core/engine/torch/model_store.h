@@ -36,12 +36,14 @@ public:
         std::unique_ptr<adapters::AdapterSet> adapters = {};  ///< once a LoRA was wanted
         ExternalVae vae = {};
         PreviewVae preview = {};
-        double loadSeconds = 0, vaeSeconds = 0, loraSeconds = 0;  ///< what it took to bring them here
-        std::uint64_t lastUse = 0;                                ///< counted by the store
-        bool told = false;         ///< whether somebody was told what reading it brought to light
-        std::string name() const;  ///< the file's
+        double loadSeconds = 0, vaeSeconds = 0, loraSeconds = 0,
+               previewSeconds = 0;  ///< what it took to bring them here
+        std::uint64_t lastUse = 0;  ///< counted by the store
+        bool told = false;          ///< whether somebody was told what reading it brought to light
+        std::string name() const;   ///< the file's
         std::uint64_t bytes() const;
-        std::uint64_t mapped() const { return checkpoint->mapped; }
+        std::uint64_t mapped() const { return checkpoint->mapped + vae.mapped(); }
+        std::uint64_t own() const { return bytes() - mapped(); }
     };
     ModelStore(torch::Device device, torch::ScalarType dtype, std::uint64_t budget)
         : m_device(device), m_dtype(dtype), m_budget(budget)
@@ -51,16 +53,23 @@ public:
     const torch::Device &device() const { return m_device; }
     /// The model, loaded when it is not held or when its file has changed since. Who holds it may go on using it after
     /// it was unloaded, and nothing of it is evicted. Errors  throws Failure as loadCheckpoint, and what torch throws.
-    std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch);
+    /// `residence`: whether a task wants all of it at once; what an earlier one let go comes back then.
+    std::shared_ptr<Resident> get(const std::string &path, std::stop_token stop, const LoadWatch &watch,
+                                  Residence residence = Residence::Whole);
+    bool holds(const std::string &path) const;
     /// What the user chose for a model; get() loads it again when that is not what it was loaded with.
     void choose(const std::string &path, const ModelChoices &choices) { m_choices[path] = choices; }
     void unload(const std::optional<std::string> &path);
     /// What the header says of a checkpoint and what of it is held. Errors  throws Failure as readModelFile.
     PlannedModel describe(const std::string &path);
-    /// A task's checkpoints, and whether it names LoRAs and a VAE of their own.
+    /// The same with a VAE of another file in the place of its own. Errors  as describe, and of plannedVae.
+    PlannedModel describe(const std::string &path, const std::string &vae);
+    /// Of a checkpoint's previews' autoencoder, what is held.
+    std::uint64_t previewBytes(const std::string &path) const;
+    /// A task's checkpoints, and whether it names LoRAs, a VAE of their own and previews by a tiny one.
     struct Use {
         std::vector<std::string> paths;
-        bool loras = false, vae = false;
+        bool loras = false, vae = false, previews = false;
     };
     /// What a run may take beside what it holds already, when all others go.
     PlanPlace placeFor(const Use &use) const;
@@ -86,6 +95,10 @@ private:
         PlannedModel model;
     };
     struct Candidate;
+    struct VaeDescription {
+        FileIdentity identity;
+        PlannedVae vae;
+    };
     const PlannedModel &described(const std::string &path, const FileIdentity &identity, const ModelChoices &choices);
     std::uint64_t freeOnDevice() const;
     std::int64_t room() const;
@@ -97,6 +110,7 @@ private:
     std::map<std::string, ModelChoices> m_choices;
     std::list<std::shared_ptr<Resident>> m_residents;  // most recently used first
     std::map<std::string, Description> m_descriptions;
+    std::map<std::string, VaeDescription> m_vaeDescriptions;
     std::set<std::string> m_kept;
     std::uint64_t m_uses = 0;
     mutable std::mutex m_mutex;

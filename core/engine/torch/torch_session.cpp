@@ -3,18 +3,17 @@
 #include "core/base/log.h"
 #include "core/diffusion/nn/out_of_memory.h"
 #include "core/diffusion/nn/pulse.h"
-#include "core/diffusion/pipeline/text_to_image.h"
 #include "core/diffusion/upscale/upscaler.h"
 #include "core/diffusion/vae/fitting.h"
+#include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae_config.h"
 #include "core/engine/messages.h"
-#include "core/engine/torch/companions.h"
 #include "core/engine/torch/loopback.h"
 #include "core/engine/torch/make_backend.h"
 #include "core/engine/torch/start_preparation.h"
+#include "core/engine/torch/task_models.h"
 #include "core/engine/torch/task_upscaler.h"
 #include "core/modelfile/model_kind.h"
-#include "core/modelfile/sidecar.h"
 #include "core/params/coding_rows.h"
 
 #include <ATen/Context.h>
@@ -81,80 +80,6 @@ auto guarded(Work work) -> Expected<std::invoke_result_t<Work>>
     }
 }
 
-/// A checkpoint that a task uses, with what is beside it, which is not in use before its begin().
-struct UsedModel {
-    UsedModel(ModelStore &store, const std::string &path, const ModelRef &model, GenerationSink &sink,
-              const std::stop_token &stop)
-        : resident(
-              store.get(path, stop, [&](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); })),
-          companions(store, *resident, model, sink, stop)
-    {
-        if (resident->told) return;
-        for (const std::string &text : resident->checkpoint->warnings)
-            sink.warning(resident->name() + ": " + text);
-        for (const std::string &text : resident->checkpoint->config.reasons)
-            sink.reason(resident->name() + ": " + text);
-    }
-    TaskModel forTask() const { return {*resident->checkpoint, resident->conditioner}; }
-
-    std::shared_ptr<ModelStore::Resident> resident;
-    Companions companions;
-};
-
-/// The checkpoints of a task, the model first.
-std::vector<std::string> modelPaths(const ModelRef &model, const GenerationRequest &request)
-{
-    std::vector<std::string> paths{model.path};
-    if (model.hires && request.hires.enabled) paths.push_back(model.hires->path);
-    if (model.refiner && request.refiner.enabled) paths.push_back(model.refiner->path);
-    std::vector<std::string> unique;
-    for (std::string &path : paths)
-        if (std::find(unique.begin(), unique.end(), path) == unique.end()) unique.push_back(std::move(path));
-    return unique;
-}
-
-ModelStore::Use useOf(const ModelRef &model, const GenerationRequest &request)
-{
-    return {modelPaths(model, request), !model.loras.empty(), model.vae.has_value()};
-}
-
-/// All files that decide what a task draws, with the `.yaml` that checkpoints may have beside them.
-std::vector<std::string> drawnWith(const ModelRef &model)
-{
-    std::vector<std::string> all;
-    const auto addCheckpoint = [&all](const std::string &path) {
-        all.push_back(path);
-        all.push_back(sidecarPath(path).string());
-    };
-    addCheckpoint(model.path);
-    for (const auto *list : {&model.loras, &model.embeddings})
-        for (const NamedFile &file : *list)
-            all.push_back(file.path);
-    for (const auto *one : {&model.refiner, &model.hires})
-        if (*one) addCheckpoint((*one)->path);
-    if (model.upscaler) all.push_back(model.upscaler->path);
-    return all;
-}
-
-/// Of all files that a task may use; of one that is not there, zeros.
-std::vector<FileIdentity> identitiesOf(const ModelRef &model)
-{
-    std::vector<std::string> paths = drawnWith(model);
-    if (model.vae) paths.push_back(model.vae->path);
-    std::vector<FileIdentity> all;
-    for (const std::string &path : paths)
-        all.push_back(fileIdentity(path).value_or(FileIdentity{}));
-    return all;
-}
-
-/// Whether a refiner that is the first or the last pass's checkpoint has nobody to take over from.
-bool drawsItself(const GenerationRequest &request, bool isFirst, bool isLast)
-{
-    const RefinerPass pass = request.hires.enabled ? request.refiner.pass : RefinerPass::Second;
-    if (pass == RefinerPass::Second) return isLast;
-    return isFirst && (pass == RefinerPass::First || isLast);
-}
-
 /// Of a file. Weights are read when the first picture comes.
 TaskUpscaler::Open openingOn(const torch::Device &device)
 {
@@ -188,23 +113,18 @@ imaging::Larger largerOf(const TaskUpscaler &upscaler, const GenerationRequest &
     };
 }
 
-/// What a task needs of companions and of its upscaler, all of which live longer.
-TaskTools toolsOf(UsedModel &base, std::optional<UsedModel> &hires, const GenerationRequest &request,
-                  const TaskUpscaler &upscaler, const std::stop_token &stop)
+/// What a task needs of its models and of its upscaler, all of which live longer.
+TaskTools toolsOf(UsedModels &used, const GenerationRequest &request, const TaskUpscaler &upscaler,
+                  const std::stop_token &stop)
 {
     TaskTools tools{.enlarge =
                         [&upscaler, stop](const Image &picture, int width, int height, const auto &partDone) {
                             return upscaler.enlarge(picture, width, height, partDone, stop);
                         },
                     .enlargeParts = upscaler.hiresParts(),
-                    .useNetworks =
-                        [&](const auto &prompts, bool larger) {
-                            if (!larger || !hires) return base.companions.useLoras(prompts, larger);
-                            hires->companions.goOnFrom(base.companions);
-                            hires->companions.useLoras(prompts, larger);
-                        },
-                    .embeddingsUsed = [&](const auto &embeddings) { base.companions.nameEmbeddings(embeddings); }};
-    if (request.coding.previews == kPreviewTiny) tools.tiny = base.companions.previewVae();
+                    .useNetworks = [&](const auto &prompts, bool larger) { used.useLoras(prompts, larger); },
+                    .embeddingsUsed = [&](const auto &embeddings) { used.base.companions.nameEmbeddings(embeddings); }};
+    if (request.coding.previews == kPreviewTiny) tools.tiny = used.base.companions.previewVae();
     return tools;
 }
 
@@ -239,6 +159,19 @@ std::unique_ptr<ParkedTask> drawFinished(const TaskModels &models, const Generat
     return {};
 }
 
+/// The tiny autoencoder's weights, which are copied; its file is hardly larger.
+void addPreviews(PlannedModel &planned, const ModelRef &model, std::uint64_t held)
+{
+    const bool xl = planned.config.family == BaseFamily::Sdxl;
+    for (const NamedFile &file : model.taesd) {
+        const Expected<FileIdentity> identity = fileIdentity(file.path);
+        if (isTaesdXlName(file.name) != xl || !identity) continue;
+        planned.weights += identity->size;
+        planned.held += std::min<std::uint64_t>(held, identity->size);
+        return;
+    }
+}
+
 class TorchRun final : public ParkedRun {
 public:
     std::uint64_t bytes() const override { return task->bytes(); }
@@ -246,22 +179,6 @@ public:
     std::unique_ptr<ParkedTask> task;
     std::vector<FileIdentity> files;
 };
-
-/// The request's own, with the state of the files that it draws with. Empty: not known.
-std::string drawingOf(const ModelRef &model, const GenerationRequest &request)
-{
-    if (request.drawing.empty()) return {};
-    std::string text = request.drawing;
-    for (const std::string &path : drawnWith(model)) {
-        const Expected<FileIdentity> file = fileIdentity(path);
-        text.append("\n").append(path);
-        if (!file) continue;
-        for (const std::uint64_t number :
-             {file->device, file->inode, file->size, static_cast<std::uint64_t>(file->modified)})
-            text.append(" ").append(std::to_string(number));
-    }
-    return text;
-}
 
 }  // namespace
 
@@ -327,8 +244,14 @@ MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &
         if (*other) m_store.choose((*other)->path, (*other)->choices);
     const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
-    for (const std::string &path : use.paths)
-        models.push_back(m_store.describe(path));
+    for (const std::string &path : use.paths) {
+        // A refiner never decodes.
+        const bool decodes = path == model.path || (model.hires && path == model.hires->path);
+        models.push_back(model.vae && decodes ? m_store.describe(path, model.vae->path) : m_store.describe(path));
+        // Their own bytes (`merged`) are not known here yet.
+        models.back().adapted = use.loras;
+    }
+    if (request.coding.previews == kPreviewTiny) addPreviews(models.front(), model, m_store.previewBytes(model.path));
     return planRun(models, request, m_store.placeFor(use), upscaler.planned());
 }
 
@@ -353,31 +276,22 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     TaskUpscaler upscaler(model, request, openingOn(m_store.device()));
     const MemoryPlan plan = planOf(model, request, upscaler);
     if (!plan.fits) throw Failure{{ErrorCode::OutOfMemory, plan.text(), "memory"}};
-
-    UsedModel base(m_store, model.path, model, sink, stop);
-    base.companions.begin();
-    std::optional<UsedModel> hires, refiner;
-    TaskModels models{base.forTask()};
-    if (model.hires && request.hires.enabled) {
-        hires.emplace(m_store, model.hires->path, model, sink, stop);
-        hires->companions.begin();
-        models.hires.emplace(hires->forTask());
+    std::optional<PartKeeper> keeping;
+    if (plan.offload) {
+        keeping.emplace(m_store, plan, upscaler.weightBytes(), !model.loras.empty(), stop,
+                        [&sink](std::uint64_t bytes, std::uint64_t total) { sink.loading(bytes, total); });
+        sink.warning("memory is short: text encoders and UNets are read when they are needed and go again");
     }
-    if (model.refiner && request.refiner.enabled) {
-        refiner.emplace(m_store, model.refiner->path, model, sink, stop);
-        if (drawsItself(request, refiner->resident == base.resident,
-                        refiner->resident == (hires ? *hires : base).resident))
-            refiner.reset();
-        else
-            refiner->companions.beginRefiner();
-    }
-    if (refiner) models.refiner.emplace(refiner->forTask());
-    m_store.makeRoom(plan.run() + upscaler.weightBytes());
+    PartKeeper *const keeper = keeping ? &*keeping : nullptr;
+    UsedModels used(m_store, model, request, sink, stop, keeper);
+    const TaskModels models = used.forTask();
+    if (!keeper) m_store.makeRoom(plan.run() + upscaler.weightBytes());
     upscaler.fit(plan, sink);
     useRows(plan, models, sink);
-    TaskTools tools = toolsOf(base, hires, request, upscaler, stop);
+    TaskTools tools = toolsOf(used, request, upscaler, stop);
     tools.kept = &m_kept;
     tools.drawing = drawingOf(model, request);
+    if (keeper) tools.codes = [keeper] { keeper->code(); };
     if (m_store.budget() > 0)
         tools.room = [this, use = useOf(model, request), plan, &upscaler] {
             const std::uint64_t room = codingRoom(use, plan);
@@ -385,10 +299,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
         };
     std::unique_ptr<ParkedTask> task =
         drawFinished(models, request, std::move(tools), upscaler, sink, stop, left ? left->task.get() : nullptr);
-    // Not before: a task that fails tells nobody.
-    for (const std::optional<UsedModel> *one : {&hires, &refiner})
-        if (*one) (*one)->resident->told = true;
-    base.resident->told = true;
+    used.tell();  // not before: a task that fails tells nobody
     if (!task) return nullptr;
     auto parked = std::make_unique<TorchRun>();
     parked->task = std::move(task);

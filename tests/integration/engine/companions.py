@@ -30,12 +30,12 @@ def read(path):
 
 def write(path, tensors, metadata=None):
     """{name: (dtype, shape, bytes)} as a safetensors file."""
-    header, body = {"__metadata__": metadata or {}}, b""
+    header, at = {"__metadata__": metadata or {}}, 0
     for name, (dtype, shape, data) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [len(body), len(body) + len(data)]}
-        body += data
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + len(data)]}
+        at += len(data)
     text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+    path.write_bytes(b"".join([struct.pack("<Q", len(text)), text, *(data for _, _, data in tensors.values())]))
     return path
 
 

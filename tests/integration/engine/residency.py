@@ -7,7 +7,9 @@ import shutil
 import sys
 import tempfile
 
-from companions import TO_K, lora, write
+import numpy
+
+from companions import TAESD, TO_K, lora, read, write
 from engine_pipe import Engine, run
 
 STARTER = pathlib.Path("resources/starter/starter.safetensors").resolve()
@@ -100,7 +102,7 @@ def plans_follow_the_shapes():
     def plan(id, **params):
         engine.send("plan", id, model=MODEL, params={**PARAMS, **params})
         answer = engine.until(id, {"plan", "error"})[-1][0]
-        assert answer["type"] == "plan", answer
+        assert answer["type"] == "plan" and not answer["offload"], answer
         assert answer["needed"] == answer["weights"] - answer["mapped"] - answer["held"] + max(answer["activations"], answer["vae"]) + answer["pictures"]
         return answer
 
@@ -240,6 +242,120 @@ def tiles_of_upscalers_move_the_progress():
         assert engine.close() == 0 and engine.noise is None
 
 
+def doubled(path, factor):
+    """The starter in double precision, of which no page can stay in the file; its last layer a little other."""
+    metadata, header, body = read(STARTER)
+    types = {"F16": numpy.float16, "F32": numpy.float32}
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = numpy.frombuffer(body[begin:end], types[entry["dtype"]]).astype(numpy.float64)
+        if name == "model.diffusion_model.out.2.weight":
+            values = values * factor
+        tensors[name] = ("F64", entry["shape"], values.tobytes())
+    return str(write(pathlib.Path(path), tensors, metadata))
+
+
+def checkpoints_need_not_be_there_together():
+    with tempfile.TemporaryDirectory() as folder:
+        base, hires, refiner = (doubled(f"{folder}/{name}.safetensors", factor)
+                                for name, factor in (("base", 1), ("hires", 1.02), ("refiner", .98)))
+        bent = lora(pathlib.Path(folder, "bent.safetensors"), {TO_K: (128, 64)})
+        MODEL = model(base, hires={"name": "hires", "path": hires}, refiner={"name": "refiner", "path": refiner})
+        params = {**PARAMS, "prompt": "a [red:blue:.5] star", "n_iter": 2, "enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Lanczos",
+                  "denoising_strength": .7, "steps": 3, "hr_checkpoint_name": "hires", "refiner_checkpoint": "refiner", "refiner_switch_at": .5}
+        adapted = {**MODEL, "loras": [{"name": "bent", "path": str(bent)}]}
+        bending = {**params, "prompt": "a red star <lora:bent:1>"}
+        engine = started()
+
+        def plan(id, which, what):
+            engine.send("plan", id, model=which, params=what)
+            return engine.until(id, {"plan", "error"})[-1][0]
+
+        whole = plan("whole", MODEL, params)
+        assert whole["fits"] and not whole["offload"] and whole["held"] == 0
+        own = whole["weights"] - whole["mapped"]
+        plain, merged = picture(engine.generate("plain", MODEL, params)), picture(engine.generate("merged", adapted, bending))
+        assert len(plain) == 2 and plain[0] != merged[0]
+        top = engine.ask("status", "before")["rssAnon"]
+        engine.ask("unload", "u")
+        # Room for one of the three, and what computes; then for one UNet without its text encoders.
+        for number, (which, what, expected, tight) in enumerate(((MODEL, params, plain, own // 3), (adapted, bending, merged, own // 3 + 8 * MIB),
+                                                                 (MODEL, params, plain, own // 3 - 4 * MIB))):
+            engine.ask("hello", f"h{number}", budget=tight + whole["needed"] - own)
+            less = plan(f"p{number}", which, what)
+            assert less["fits"] and less["offload"] and not less["tiled"], less
+            events = engine.generate(f"t{number}", which, what)
+            assert events[-1][0]["type"] == "done", events[-1]
+            assert any("memory is short: text encoders" in w for w in events[-1][0]["warnings"]), events[-1]
+            assert picture(events) == expected, "parts that come and go drew something else"
+            status = engine.ask("status", f"s{number}")
+            assert sum(m["bytes"] - m["mapped"] for m in status["models"]) <= tight + 8 * MIB, (status, tight)
+        assert status["rssAnon"] < top - own // 3, (status, top)
+        # With room again everything comes back and stays.
+        engine.ask("hello", "all", budget=0)
+        assert picture(engine.generate("again", MODEL, params)) == plain
+        assert sum(m["bytes"] - m["mapped"] for m in engine.ask("status", "s")["models"]) == own
+        # Room for no UNet.
+        engine.ask("unload", "u2")
+        engine.ask("hello", "none", budget=own // 8)
+        assert engine.generate("none", MODEL, params)[-1][0]["code"] == "out_of_memory"
+        # A file that changed while a part of it was away.
+        engine.ask("hello", "tight", budget=own // 3 + whole["needed"] - own)
+        assert picture(engine.generate("once more", MODEL, params)) == plain
+        doubled(refiner, 1.5)
+        assert picture(engine.generate("changed", MODEL, params)) != plain
+        assert engine.close() == 0 and engine.noise is None
+
+
+def other_autoencoders_are_planned_as_their_own():
+    with tempfile.TemporaryDirectory() as folder:
+        metadata, header, body = read(STARTER)
+        prefix, mapped, copied = "first_stage_model.", {}, {}
+        for name, entry in header.items():
+            if not name.startswith(prefix):
+                continue
+            begin, end = entry["data_offsets"]
+            mapped[name.removeprefix(prefix)] = (entry["dtype"], entry["shape"], body[begin:end])
+            values = numpy.frombuffer(body[begin:end], {"F16": numpy.float16, "F32": numpy.float32}[entry["dtype"]])
+            copied[name.removeprefix(prefix)] = ("F64", entry["shape"], values.astype(numpy.float64).tobytes())
+        about = {key: value for key, value in metadata.items() if "vae" in key}
+        engine = started()
+
+        def plan(id, params=PARAMS, **more):
+            engine.send("plan", id, model=model(str(STARTER), **more), params=params)
+            return engine.until(id, {"plan", "error"})[-1][0]
+
+        alone = plan("alone")
+        for number, (name, tensors) in enumerate({"mapped": mapped, "copied": copied}.items()):
+            vae = {"name": name, "path": str(write(pathlib.Path(folder, name + ".safetensors"), tensors, about))}
+            before = plan(f"b{number}", vae=vae)
+            assert engine.generate(f"t{number}", model(str(STARTER), vae=vae), PARAMS)[-1][0]["type"] == "done"
+            status = engine.ask("status", f"s{number}")["models"][0]
+            assert before["weights"] - alone["weights"] == status["vae"] > 0, (before, alone, status)
+            # Its pages are the file's; what was converted is not.
+            assert status["mapped"] == before["mapped"], (status, before)
+            assert (before["mapped"] > alone["mapped"]) == (name == "mapped")
+            after = plan(f"a{number}", vae=vae)
+            assert after["held"] == after["weights"] - after["mapped"], after
+        assert plan("bad", vae={"name": "no", "path": str(lora(pathlib.Path(folder, "no.safetensors"), {TO_K: (128, 64)}))})["code"] == "unusable_file"
+        # Previews' autoencoder is a copy: its file may be cut short while it is used.
+        tiny = pathlib.Path(folder, "taesd.safetensors")
+        shutil.copy(TAESD, tiny)
+        showing, params = {"taesd": [{"name": "taesd", "path": str(tiny)}]}, {**PARAMS, "show_progress_type": "TAESD", "steps": 40}
+        size = tiny.stat().st_size
+        assert plan("previews", params, **showing)["weights"] == alone["weights"] + size
+        bytes_before = engine.ask("status", "s")["models"][0]["bytes"]
+        engine.send("generate", "cut", model=model(str(STARTER), **showing), params=params)
+        while engine.next()[0]["type"] != "progress":
+            pass
+        tiny.write_bytes(b"")
+        assert engine.until("cut", {"done", "error"})[-1][0]["type"] == "done"
+        status = engine.ask("status", "s2")["models"][0]
+        assert 0 < status["bytes"] + status["vae"] - bytes_before <= size + status["vae"] and status["bytes"] > status["mapped"], (status, bytes_before, size)
+        assert engine.close() == 0 and engine.noise is None
+
+
 def switch(count):
     """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
     with Files(3) as paths:
@@ -273,4 +389,4 @@ if __name__ == "__main__":
     run([many_switches] if sys.argv[1:] == ["many_switches"] else
         [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
          upscalers_are_planned, tiles_of_upscalers_move_the_progress,
-         sixty_switches])
+         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, sixty_switches])

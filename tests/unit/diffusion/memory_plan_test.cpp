@@ -134,3 +134,35 @@ SG_CASE(what_does_not_fit_becomes_smaller_then_is_refused)
     CHECK(least.text().find(std::to_string((least.available + kMiB - 1) / kMiB) + " MiB are free") !=
           std::string::npos);
 }
+
+SG_CASE(checkpoints_take_turns_where_they_do_not_fit_together)
+{
+    PlannedModel model = smallModel();
+    model.paged = 0;
+    model.texts = {30 * kMiB, 0};
+    model.unet = {60 * kMiB, 0};
+    GenerationRequest request = drawing(128, 1);
+    request.hires.enabled = request.refiner.enabled = true;
+    request.hires.size = {128, 128, 128, 128};
+    const std::vector<PlannedModel> three{model, model, model};
+    const MemoryPlan whole = planRun(three, request, {true, 1ull << 40});
+    CHECK(whole.fits && !whole.offload && whole.needed() == 300 * kMiB + whole.run());
+    const MemoryPlan turns = planRun(three, request, {true, whole.needed() - 1});
+    // What rows or tiles could save is far less than what is missing, so it is another's turn.
+    const MemoryPlan tight = planRun(three, request, {true, turns.peak});
+    CHECK(tight.fits && tight.offload && !tight.tiled && tight.rows == tight.allRows);
+    CHECK(tight.needed() == 30 * kMiB + tight.pictures + std::max(60 * kMiB + tight.activations, tight.vae));
+    CHECK(!planRun(three, request, {true, 90 * kMiB}).fits);
+    // What is there of them can go as well.
+    std::vector<PlannedModel> held = three;
+    held[0].held = 100 * kMiB;
+    const MemoryPlan after = planRun(held, request, {true, tight.needed() - 100 * kMiB});
+    CHECK(after.offload && after.fits && after.needed() == tight.needed() - 100 * kMiB);
+    // LoRAs are merged over text encoders and UNet, so these come and go together.
+    std::vector<PlannedModel> adapted = three;
+    for (PlannedModel &one : adapted)
+        one.adapted = true;
+    adapted[0].merged = 7 * kMiB;
+    const MemoryPlan both = planRun(adapted, request, {true, tight.needed() + 37 * kMiB});
+    CHECK(both.fits && both.offload && both.needed() == tight.needed() + 37 * kMiB);
+}
