@@ -262,9 +262,11 @@ MemoryPlan planRun(const std::vector<PlannedModel> &models, const GenerationRequ
 {
     MemoryPlan plan;
     for (const PlannedModel &model : models) {
-        plan.weights += model.weights;
+        const std::uint64_t own = model.weights - model.paged;
+        plan.weights += model.weights + model.merged;
         plan.paged += model.paged;
-        plan.held += std::min(model.held, model.weights - model.paged);
+        plan.held += std::min(model.held, own + model.merged);
+        plan.merged += std::min(model.merged, own + model.merged - std::min(model.held, own + model.merged));
     }
     if (upscaler) plan.weights += upscaler->weights;
     plan.available = place.available;

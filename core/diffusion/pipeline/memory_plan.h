@@ -23,11 +23,11 @@ struct PlannedPart {
 /// A checkpoint as a plan sees it: what its header says, and what of it is in memory.
 struct PlannedModel {
     CheckpointConfig config;
-    std::uint64_t weights = 0;  ///< as they will lie in memory, all networks
+    std::uint64_t weights = 0;  ///< as they will lie in memory, all networks, without `merged`
     std::uint64_t paged = 0;  ///< … what of it are pages of the mapped file, which the system can drop and read again
-    std::uint64_t held = 0;   ///< of weights - paged, what is there already
+    std::uint64_t held = 0;   ///< of weights - paged + merged, what is there already
     PlannedPart texts = {}, unet = {};  ///< parts of weights and paged that may go while nothing needs them
-    std::uint64_t merged = 0;           ///< what LoRAs will take beside them; 0 where that is not known
+    std::uint64_t merged = 0;           ///< what LoRAs change of them, which lies beside them
     bool adapted = false;               ///< LoRAs are merged over text encoders and UNet: the two come and go together
 };
 
@@ -58,6 +58,7 @@ struct MemoryPlan {
     std::uint64_t weights = 0;      ///< of all checkpoints that it names, and of its upscaler
     std::uint64_t paged = 0;        ///< … of mapped files
     std::uint64_t held = 0;         ///< … of the rest, what is there already
+    std::uint64_t merged = 0;       ///< … of what is not, what LoRAs change
     std::uint64_t activations = 0;  ///< of the denoising network, with `rows`
     std::uint64_t vae = 0;          ///< of coding one picture, in tiles when `tiled`
     std::uint64_t upscaler = 0;     ///< of enlarging `upscalerTile` pixels of a picture

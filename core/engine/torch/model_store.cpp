@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/or_throw.h"
 #include "core/diffusion/vae/fitting.h"
+#include "core/modelfile/adapter_reach.h"
 #include "core/modelfile/key_dialect.h"
 #include "core/modelfile/model_file.h"
 #include "core/modelfile/sidecar.h"
@@ -36,6 +37,14 @@ void logFindings(const ModelStore::Resident &model)
     for (const std::vector<std::string> *texts : {&model.checkpoint->config.reasons, &model.checkpoint->warnings})
         for (const std::string &text : *texts)
             logInfo("engine", model.name() + ": " + text);
+}
+
+std::vector<AdaptedPrefix> adaptedPrefixes(const CheckpointConfig &config)
+{
+    std::vector<AdaptedPrefix> networks{{AdapterNetwork::Unet, config.unetPrefix}};
+    for (std::size_t i = 0; i < config.texts.size(); ++i)
+        networks.push_back({i == 0 ? AdapterNetwork::Text : AdapterNetwork::Text2, config.texts[i].prefix});
+    return networks;
 }
 
 double secondsSince(Clock::time_point start)
@@ -138,7 +147,7 @@ PlannedModel ModelStore::describe(const std::string &path)
     return model;
 }
 
-PlannedModel ModelStore::describe(const std::string &path, const std::string &vae)
+void ModelStore::addVae(PlannedModel &model, const std::string &path, const std::string &vae)
 {
     const FileIdentity identity = orThrow(fileIdentity(vae));
     const auto known = m_vaeDescriptions.find(vae);
@@ -151,7 +160,30 @@ PlannedModel ModelStore::describe(const std::string &path, const std::string &va
     for (const auto &resident : m_residents)
         if (resident->path == path && resident->vae.path() == vae)
             held = resident->vae.bytes() - resident->vae.mapped();
-    return withVae(describe(path), m_vaeDescriptions[vae].vae, held);
+    model = withVae(std::move(model), m_vaeDescriptions[vae].vae, held);
+}
+
+void ModelStore::addLoras(PlannedModel &model, const std::string &path, const std::vector<NamedFile> &loras)
+{
+    std::vector<FileIdentity> files{orThrow(fileIdentity(path))};
+    for (const NamedFile &file : loras)
+        files.push_back(fileIdentity(file.path).value_or(FileIdentity{}));
+    if (m_reaches.size() >= kDescriptions) m_reaches.clear();
+    Reach &reach = m_reaches[path];
+    if (reach.files != files || reach.choices != m_choices[path]) {
+        std::vector<TensorIndex> adapters;
+        for (const NamedFile &file : loras)
+            if (Expected<TensorIndex> adapter = readModelFile(file.path)) adapters.push_back(std::move(*adapter));
+        const std::uint64_t numbers =
+            adaptedNumbers(canonicalNames(orThrow(readModelFile(path))), adaptedPrefixes(model.config), adapters);
+        const std::uint64_t numberBytes = m_device.is_cpu() ? sizeof(float) : sizeof(float) / 2;
+        reach = {std::move(files), m_choices[path], numbers * numberBytes};
+    }
+    model.adapted = true;
+    model.merged = reach.bytes;
+    for (const auto &resident : m_residents)
+        if (resident->path == path && resident->adapters)
+            model.held += std::min<std::uint64_t>(model.merged, resident->adapters->bytes());
 }
 
 std::uint64_t ModelStore::previewBytes(const std::string &path) const

@@ -62,8 +62,10 @@ public:
     void unload(const std::optional<std::string> &path);
     /// What the header says of a checkpoint and what of it is held. Errors  throws Failure as readModelFile.
     PlannedModel describe(const std::string &path);
-    /// The same with a VAE of another file in the place of its own. Errors  as describe, and of plannedVae.
-    PlannedModel describe(const std::string &path, const std::string &vae);
+    /// Puts a VAE of another file in the place of its own. Errors  as describe, and of plannedVae.
+    void addVae(PlannedModel &model, const std::string &path, const std::string &vae);
+    /// Adds what merging these LoRAs changes. One that cannot be read adds nothing: its merging will say why.
+    void addLoras(PlannedModel &model, const std::string &path, const std::vector<NamedFile> &loras);
     /// Of a checkpoint's previews' autoencoder, what is held.
     std::uint64_t previewBytes(const std::string &path) const;
     /// A task's checkpoints, and whether it names LoRAs, a VAE of their own and previews by a tiny one.
@@ -99,6 +101,11 @@ private:
         FileIdentity identity;
         PlannedVae vae;
     };
+    struct Reach {
+        std::vector<FileIdentity> files;  ///< the checkpoint's and the LoRAs'
+        ModelChoices choices;
+        std::uint64_t bytes = 0;
+    };
     const PlannedModel &described(const std::string &path, const FileIdentity &identity, const ModelChoices &choices);
     std::uint64_t freeOnDevice() const;
     std::int64_t room() const;
@@ -111,6 +118,7 @@ private:
     std::list<std::shared_ptr<Resident>> m_residents;  // most recently used first
     std::map<std::string, Description> m_descriptions;
     std::map<std::string, VaeDescription> m_vaeDescriptions;
+    std::map<std::string, Reach> m_reaches;  // of the last LoRAs that were wanted of a checkpoint
     std::set<std::string> m_kept;
     std::uint64_t m_uses = 0;
     mutable std::mutex m_mutex;

@@ -98,6 +98,7 @@ void PartKeeper::use(const std::shared_ptr<ModelStore::Resident> &resident, Chec
     std::uint64_t missing = 0;
     for (const CheckpointPart one : wanted)
         if (!checkpoint.part(one).here) missing += checkpoint.part(one).own();
+    if (m_adapted && !resident->adapters) missing += m_plan.merged;
     const std::uint64_t run = (part == CheckpointPart::Unet ? m_plan.activations : 0) + m_plan.pictures;
     makeRoom(missing + run, resident.get(), part);
     m_store.makeRoom(missing + run);

@@ -245,11 +245,11 @@ MemoryPlan TorchSession::planOf(const ModelRef &model, const GenerationRequest &
     const ModelStore::Use use = useOf(model, request);
     std::vector<PlannedModel> models;
     for (const std::string &path : use.paths) {
-        // A refiner never decodes.
-        const bool decodes = path == model.path || (model.hires && path == model.hires->path);
-        models.push_back(model.vae && decodes ? m_store.describe(path, model.vae->path) : m_store.describe(path));
-        // Their own bytes (`merged`) are not known here yet.
-        models.back().adapted = use.loras;
+        models.push_back(m_store.describe(path));
+        // A refiner never decodes, and has no LoRAs.
+        if (path != model.path && !(model.hires && path == model.hires->path)) continue;
+        if (model.vae) m_store.addVae(models.back(), path, model.vae->path);
+        if (use.loras) m_store.addLoras(models.back(), path, model.loras);
     }
     if (request.coding.previews == kPreviewTiny) addPreviews(models.front(), model, m_store.previewBytes(model.path));
     return planRun(models, request, m_store.placeFor(use), upscaler.planned());
@@ -285,7 +285,7 @@ std::unique_ptr<ParkedRun> TorchSession::draw(const ModelRef &model, const Gener
     PartKeeper *const keeper = keeping ? &*keeping : nullptr;
     UsedModels used(m_store, model, request, sink, stop, keeper);
     const TaskModels models = used.forTask();
-    if (!keeper) m_store.makeRoom(plan.run() + upscaler.weightBytes());
+    if (!keeper) m_store.makeRoom(plan.run() + plan.merged + upscaler.weightBytes());
     upscaler.fit(plan, sink);
     useRows(plan, models, sink);
     TaskTools tools = toolsOf(used, request, upscaler, stop);

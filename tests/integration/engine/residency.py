@@ -356,6 +356,31 @@ def other_autoencoders_are_planned_as_their_own():
         assert engine.close() == 0 and engine.noise is None
 
 
+def loras_are_planned():
+    with tempfile.TemporaryDirectory() as folder:
+        bent = {"loras": [{"name": "bent", "path": str(lora(pathlib.Path(folder, "bent.safetensors"), {TO_K: (128, 64)}))}]}
+        params = {**PARAMS, "prompt": "a red star <lora:bent:1>"}
+        engine = started()
+
+        def plan(id, params, **more):
+            engine.send("plan", id, model=model(str(STARTER), **more), params=params)
+            return engine.until(id, {"plan", "error"})[-1][0]
+
+        alone, before = plan("alone", PARAMS), plan("before", params, **bent)
+        assert engine.generate("t", model(str(STARTER), **bent), params)[-1][0]["type"] == "done"
+        status = engine.ask("status", "s")["models"][0]
+        assert before["weights"] - alone["weights"] == status["loras"] == 4 * 128 * 64, (before, alone, status)
+        assert before["needed"] == alone["needed"] + status["loras"], (before, alone)
+        after = plan("after", params, **bent)
+        assert after["held"] == after["weights"] - after["mapped"] and after["needed"] == before["needed"] - before["weights"] + before["mapped"], (before, after)
+        # A budget that has room for everything but them.
+        engine.ask("unload", "u")
+        engine.ask("hello", "tight", budget=before["needed"] - 1)
+        assert not plan("tight", params, **bent)["fits"] or plan("tight2", params, **bent)["offload"] or plan("tight3", params, **bent)["tiled"]
+        assert plan("without", PARAMS)["fits"] and not plan("without2", PARAMS)["tiled"]
+        assert engine.close() == 0 and engine.noise is None
+
+
 def switch(count):
     """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
     with Files(3) as paths:
@@ -389,4 +414,4 @@ if __name__ == "__main__":
     run([many_switches] if sys.argv[1:] == ["many_switches"] else
         [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
          upscalers_are_planned, tiles_of_upscalers_move_the_progress,
-         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, sixty_switches])
+         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, loras_are_planned, sixty_switches])
