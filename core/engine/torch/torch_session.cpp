@@ -13,6 +13,7 @@
 #include "core/engine/torch/start_preparation.h"
 #include "core/engine/torch/task_models.h"
 #include "core/engine/torch/task_upscaler.h"
+#include "core/modelfile/model_file.h"
 #include "core/modelfile/model_kind.h"
 #include "core/params/coding_rows.h"
 
@@ -159,15 +160,19 @@ std::unique_ptr<ParkedTask> drawFinished(const TaskModels &models, const Generat
     return {};
 }
 
-/// The tiny autoencoder's weights, which are copied; its file is hardly larger.
+/// The tiny autoencoder's weights, which are copied in single precision.
 void addPreviews(PlannedModel &planned, const ModelRef &model, std::uint64_t held)
 {
     const bool xl = planned.config.family == BaseFamily::Sdxl;
     for (const NamedFile &file : model.taesd) {
-        const Expected<FileIdentity> identity = fileIdentity(file.path);
-        if (isTaesdXlName(file.name) != xl || !identity) continue;
-        planned.weights += identity->size;
-        planned.held += std::min<std::uint64_t>(held, identity->size);
+        const Expected<TensorIndex> index =
+            isTaesdXlName(file.name) == xl ? readModelFile(file.path) : Expected<TensorIndex>(TensorIndex());
+        if (!index || index->tensors().empty()) continue;
+        std::uint64_t bytes = 0;
+        for (const auto &[name, info] : index->tensors())
+            bytes += static_cast<std::uint64_t>(info.elements()) * sizeof(float);
+        planned.weights += bytes;
+        planned.held += std::min(held, bytes);
         return;
     }
 }

@@ -2,6 +2,7 @@
 
     residency.py [CASE …]    with `many_switches`: 200 real switches (ctest -L long)
 """
+import math
 import pathlib
 import shutil
 import sys
@@ -343,16 +344,16 @@ def other_autoencoders_are_planned_as_their_own():
         tiny = pathlib.Path(folder, "taesd.safetensors")
         shutil.copy(TAESD, tiny)
         showing, params = {"taesd": [{"name": "taesd", "path": str(tiny)}]}, {**PARAMS, "show_progress_type": "TAESD", "steps": 40}
-        size = tiny.stat().st_size
-        assert plan("previews", params, **showing)["weights"] == alone["weights"] + size
-        bytes_before = engine.ask("status", "s")["models"][0]["bytes"]
+        size = plan("previews", params, **showing)["weights"] - alone["weights"]
+        assert size == 4 * sum(math.prod(entry["shape"]) for entry in read(TAESD)[1].values()), size
+        begun = engine.ask("status", "s")["models"][0]
         engine.send("generate", "cut", model=model(str(STARTER), **showing), params=params)
         while engine.next()[0]["type"] != "progress":
             pass
         tiny.write_bytes(b"")
         assert engine.until("cut", {"done", "error"})[-1][0]["type"] == "done"
         status = engine.ask("status", "s2")["models"][0]
-        assert 0 < status["bytes"] + status["vae"] - bytes_before <= size + status["vae"] and status["bytes"] > status["mapped"], (status, bytes_before, size)
+        assert status["bytes"] - (begun["bytes"] - begun["vae"]) == size and status["vae"] == 0, (status, begun, size)
         assert engine.close() == 0 and engine.noise is None
 
 
