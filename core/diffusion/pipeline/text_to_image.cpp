@@ -529,9 +529,10 @@ torch::Tensor Task::keptFirstPass(std::int64_t batch)
 
 /// How the running task codes pictures. Tiles that it did not ask for are said in the infotext, so that the same
 /// pixels can be made again.
-coding::Options codingOptions(const GenerationRequest &request, const TaskTools &tools, std::int64_t factor,
+coding::Options codingOptions(const GenerationRequest &request, const TaskTools &tools, const Checkpoint &checkpoint,
                               GenerationSink &sink, std::stop_token stop)
 {
+    const std::int64_t factor = checkpoint.config.latentFactor;
     coding::Options options;
     options.tiling = request.coding.tiling == "On"    ? coding::Tiling::On
                      : request.coding.tiling == "Off" ? coding::Tiling::Off
@@ -540,6 +541,11 @@ coding::Options codingOptions(const GenerationRequest &request, const TaskTools 
     options.stop = std::move(stop);
     options.room = tools.room;
     options.begins = tools.codes;
+    const HiresPass &hires = request.hires;
+    options.taskSide = coding::taskSideFor(*checkpoint.vae, options, checkpoint.device,
+                                           std::max(request.height, hires.enabled ? hires.size.height : 0) / factor,
+                                           std::max(request.width, hires.enabled ? hires.size.width : 0) / factor,
+                                           hires.enabled || request.start.used());
     options.tiled = [&sink, factor](const std::string &why, std::int64_t side) {
         sink.warning(why);
         sink.fact("VAE tiling", "On");
@@ -567,7 +573,7 @@ std::unique_ptr<ParkedTask> drawPictures(const TaskModels &models, const Generat
 {
     const nn::Pulse::Scope pulse([&sink] { sink.alive(); });
     const nn::WrapScope wrap({request.coding.wrapsAcross, request.coding.wrapsDown});
-    const coding::Scope coding(codingOptions(request, tools, models.base.checkpoint.config.latentFactor, sink, stop));
+    const coding::Scope coding(codingOptions(request, tools, models.base.checkpoint, sink, stop));
     Task task(models, request, tools, sink, std::move(stop));
     task.begin(start, from);
     return task.run(from);

@@ -28,9 +28,9 @@ constexpr int kRetries = 2;
 const Options kDefaults;
 thread_local const Options *t_options = nullptr;
 
-std::uint64_t roomOn(const torch::Device &device)
+std::uint64_t roomOn(const torch::Device &device, const Options &options)
 {
-    return currentOptions().room ? currentOptions().room() : usableOf(freeOn(device));
+    return options.room ? options.room() : usableOf(freeOn(device));
 }
 
 void giveBackMemory(const torch::Device &device)
@@ -234,8 +234,10 @@ torch::Tensor run(const Job &job)
     if (options.tiling == Tiling::On && job.longest() > most) side = most;
     const std::int64_t asked = side > 0 ? side : job.longest();
     if (options.tiling == Tiling::Auto) {
-        room = roomOn(job.device);
+        room = roomOn(job.device, options);
         side = std::min(tileSideFor(job.bytes, job.height, job.width, room), most);
+        if (options.taskSide > 0 && job.longest() > options.taskSide)
+            side = side > 0 ? std::min(side, options.taskSide) : options.taskSide;
     }
     for (int tried = 0;; ++tried) {
         if (std::optional<torch::Tensor> made = attempt(job, side)) {
@@ -296,6 +298,17 @@ std::int64_t tileSideFor(const std::function<std::uint64_t(std::int64_t, std::in
     for (std::int64_t side = (longest - 1) / kTileStep * kTileStep; side > kSmallestTile; side -= kTileStep)
         if (bytes(std::min(side, height), std::min(side, width)) <= room) return side;
     return longest > kSmallestTile ? kSmallestTile : 0;
+}
+
+std::int64_t taskSideFor(const Autoencoder &vae, const Options &options, const torch::Device &device,
+                         std::int64_t height, std::int64_t width, bool encodes)
+{
+    if (options.tiling != Tiling::Auto) return 0;
+    const auto bytes = [&](std::int64_t rows, std::int64_t columns) {
+        return std::max(vae.decodeBytes(rows, columns), encodes ? vae.encodeBytes(rows, columns) : 0);
+    };
+    return std::min(tileSideFor(bytes, height, width, roomOn(device, options)),
+                    std::max(options.tileSide, kSmallestTile));
 }
 
 torch::Tensor decodeTiled(Autoencoder &vae, const torch::Tensor &latent, std::int64_t side, const std::stop_token &stop)

@@ -22,6 +22,7 @@ enum class Tiling {
 struct Options {
     Tiling tiling = Tiling::Auto;
     std::int64_t tileSide = 64;                ///< the largest
+    std::int64_t taskSide = 0;                 ///< Auto: of the tiles of whatever is larger; 0: as each needs
     std::function<std::uint64_t()> room = {};  ///< bytes that may be used; otherwise what the device has free
     std::function<void()> begins = {};         ///< told before room is asked
     /// Told, in English, when tiles were used unasked.
@@ -50,6 +51,11 @@ const Options &currentOptions();
 /// Errors  throws Failure OutOfMemory when that was not enough, with the numbers; Cancelled.
 torch::Tensor decode(Autoencoder &vae, const torch::Tensor &latent);
 torch::Tensor encode(Autoencoder &vae, const torch::Tensor &picture);
+
+/// The taskSide of a task that decodes, and perhaps encodes, pictures of at most this size: one for all, so that its
+/// infotext can ask for the same tiles. Units  latent pixels.
+std::int64_t taskSideFor(const Autoencoder &vae, const Options &options, const torch::Device &device,
+                         std::int64_t height, std::int64_t width, bool encodes);
 
 /// In tiles of `side` latent pixels, or less; they overlap by a quarter, in which each gives way to the next evenly.
 /// Where convolutions wrap, tiles see the opposite edge.

@@ -4,6 +4,7 @@
 """
 import math
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -382,6 +383,25 @@ def loras_are_planned():
         assert engine.close() == 0 and engine.noise is None
 
 
+def tiles_for_want_of_memory_can_be_asked_for():
+    """Hires fix decodes, encodes and decodes again: all in the tiles that the infotext names."""
+    params = {**PARAMS, "steps": 2, "width": 256, "height": 256, "enable_hr": True, "hr_scale": 2, "hr_upscaler": "Lanczos", "denoising_strength": .5}
+    engine = started()
+    engine.send("plan", "p", model=model(str(STARTER)), params=params)
+    whole = engine.until("p", {"plan", "error"})[-1][0]
+    engine.ask("hello", "tight", budget=whole["needed"] - whole["vae"] // 5)
+    tight = engine.generate("t", model(str(STARTER)), params)
+    assert tight[-1][0]["type"] == "done", tight[-1]
+    infotext = next(header["infotext"] for header, _ in tight if header["type"] == "image")
+    side = int(re.search(r"VAE tiling: On, VAE tile size: (\d+)", infotext).group(1))
+    assert 128 <= side < 512, infotext
+    engine.ask("hello", "all", budget=0)
+    asked = engine.generate("a", model(str(STARTER)), {**params, "vae_tiling": "On", "vae_tile_size": side})
+    assert picture(asked) == picture(tight), "the infotext's tiles draw something else"
+    assert picture(engine.generate("w", model(str(STARTER)), params)) != picture(tight)
+    assert engine.close() == 0 and engine.noise is None
+
+
 def switch(count):
     """Anonymous memory after 20 switches and after `count`: every one reads a checkpoint that was let go before."""
     with Files(3) as paths:
@@ -415,4 +435,4 @@ if __name__ == "__main__":
     run([many_switches] if sys.argv[1:] == ["many_switches"] else
         [models_stay_under_the_budget, what_was_let_go_comes_back_the_same, plans_follow_the_shapes, what_does_not_fit_becomes_smaller_or_is_refused,
          upscalers_are_planned, tiles_of_upscalers_move_the_progress,
-         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, loras_are_planned, sixty_switches])
+         checkpoints_need_not_be_there_together, other_autoencoders_are_planned_as_their_own, loras_are_planned, tiles_for_want_of_memory_can_be_asked_for, sixty_switches])
