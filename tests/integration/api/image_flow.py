@@ -291,6 +291,15 @@ def test_hires_fix():
     assert picture[16:24] == struct.pack(">II", 96, 96), reply
     infotext = server.get(f"/tasks/{reply['taskId']}/result").json()["info"]["infotexts"][0]
     assert "Denoising strength: 0.6" in infotext and "Hires upscale: 1.5" in infotext and "Hires upscaler: Lanczos" in infotext, infotext
+    # Any size may be asked for; what is drawn is the next smaller multiple of 8, and the infotext, which says what was asked for, repeats it.
+    odd = {**body, "enable_hr": True, "hr_resize_x": 100, "hr_resize_y": 76, "hr_upscaler": "Lanczos", "denoising_strength": 0.6}
+    reply = server.post("/txt2img", odd, headers={"Strict": "true"}).json()
+    picture = server.get(reply["ossUrl"][0]).body
+    assert picture[16:24] == struct.pack(">II", 96, 72), reply
+    told = server.post("/sdapi/v1/png-info", {"image": b64(picture)}).json()
+    assert "Hires resize: 100x76" in told["info"] and (told["x_fields"]["hr_resize_x"], told["x_fields"]["hr_resize_y"]) == (100, 76), told
+    again = server.post("/txt2img", {**told["x_fields"], "stable_diffusion_model": "alpha"}, headers={"Strict": "true"}).json()
+    assert server.get(again["ossUrl"][0]).body == picture and not told["x_notes"], (again, told)
     latent = [mode["name"] for mode in server.get("/sdapi/v1/latent-upscale-modes").json()]
     assert latent == ["Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)"]
     assert [upscaler["name"] for upscaler in server.get("/sdapi/v1/upscalers").json()] == ["None", "Lanczos", "Nearest"]
