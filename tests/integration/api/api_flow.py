@@ -202,6 +202,12 @@ def test_styles():
     info = json.loads(server.post("/sdapi/v1/txt2img", {**body, "styles": [], "prompt": "a __colour__ {cat|cat}"}).json()["info"])
     assert info["infotexts"][0].startswith("a red cat\nSteps") and "Template: a __colour__ {cat|cat}" in info["infotexts"][0], info
     assert info["all_prompts"] == ["a red cat"], info
+    gone = server.post("/txt2img", {**BODY, "prompt": "a __gone__", "n_iter": 2}).json()
+    said = "the wildcard __gone__ at character 3: there is no file gone.txt in the data folder's wildcards (or the folder of --wildcards)"
+    assert (gone["status"], gone["code"], gone["message"], gone["x_notes"]) == ("failed", "not_found", said, []), gone
+    # The request's own mistake is no warning about the server.
+    server.wait(lambda: said in server.log, "the line")
+    assert server.log.count(said) == 1 and "info queue: task " + gone["taskId"] in server.log, server.log
 
 
 def test_a1111_options():
