@@ -9,6 +9,7 @@
 #include <QDateTime>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace sg {
@@ -47,6 +48,15 @@ Json modelJson(const ModelRecord &model)
     if (!model.sha256.empty()) json["hash"] = model.sha256;
     if (model.choices.any()) json["choices"] = choicesJson(model.choices);
     return json;
+}
+
+/// What the request asked for and cannot have is told to who sent it; the server has no trouble then.
+void logFailure(const std::string &task, const Error &error)
+{
+    constexpr std::array kOfRequests{ErrorCode::InvalidArgument, ErrorCode::NotFound, ErrorCode::TooLarge};
+    const bool expected = std::find(kOfRequests.begin(), kOfRequests.end(), error.code) != kOfRequests.end();
+    Log::instance().write(expected ? LogLevel::Info : LogLevel::Warning, "queue",
+                          "task " + task + " failed: " + error.message);
 }
 
 /// What the task's texts may ask for beside the checkpoint.
@@ -247,7 +257,7 @@ void Scheduler::refuse(const TaskRecord &task, const Error &error)
     removeImages(task);
     const Expected<TaskRecord> ended = m_parts.queue.end(task.id, TaskState::Waiting, TaskState::Failed, error);
     if (ended) {
-        logWarning("queue", "task " + task.id + " failed: " + error.message);
+        logFailure(task.id, error);
         announce(*ended);
         return;
     }
@@ -261,9 +271,13 @@ Expected<std::vector<AgentPicture>> Scheduler::readInputs(const TaskRecord &task
     std::vector<AgentPicture> pictures;
     for (auto &[row, name] : inputsOf(task.params, m_parts.table)) {
         Expected<std::string> bytes = m_parts.objects.read(name);
-        if (!bytes)
-            return fail(bytes.error().code, "a start picture of the task cannot be read: " + bytes.error().message,
-                        row);
+        if (!bytes) {
+            const auto before = std::count_if(pictures.begin(), pictures.end(),
+                                              [&row = row](const AgentPicture &picture) { return picture.row == row; });
+            const std::string place = row == "init_images" ? row + "[" + std::to_string(before) + "]" : row;
+            return fail(bytes.error().code,
+                        "the task's start picture " + place + " cannot be read: " + bytes.error().message, row);
+        }
         pictures.push_back({row, std::move(*bytes)});
     }
     return pictures;
@@ -419,7 +433,7 @@ void Scheduler::commitOutcome()
         return;
     }
     m_lastTrouble.clear();
-    if (outcome.state == TaskState::Failed) logWarning("queue", "task " + id + " failed: " + outcome.error.message);
+    if (outcome.state == TaskState::Failed) logFailure(id, outcome.error);
     m_run.reset();
     m_parts.library.setBusy(false);
     announce(*stored);

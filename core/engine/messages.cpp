@@ -372,7 +372,10 @@ Expected<void> decodePictures(GenerateMessage &message)
         Expected<DecodedPicture> picture = decodePicture(file.bytes);
         if (!picture) {
             Error error = picture.error();
-            error.message = file.row + " is no usable picture: " + error.message;
+            const std::size_t index = message.request.start.pictures.size();
+            const std::string place =
+                file.row == "init_images" ? file.row + "[" + std::to_string(index) + "]" : file.row;
+            error.message = place + " is no usable picture: " + error.message;
             error.subject = file.row;
             return Unexpected{std::move(error)};
         }

@@ -21,6 +21,9 @@ constexpr double kMaxSeed = 9007199254740991.0;  // 2^53 - 1: exact in every cli
 
 std::string shortNumber(double value)
 {
+    // All digits of a whole number: a bound that is rounded is another bound.
+    if (value == std::floor(value) && std::abs(value) <= kMaxSeed)
+        return std::to_string(static_cast<std::int64_t>(value));
     char text[32];
     std::snprintf(text, sizeof text, "%.15g", value);
     return text;
@@ -31,12 +34,16 @@ Unexpected refuse(const ParamSpec &spec, const std::string &rule)
     return fail(ErrorCode::InvalidArgument, spec.key + " must be " + rule, spec.key);
 }
 
+std::string rangeRule(const ParamSpec &spec)
+{
+    return (spec.type == ParamType::Integer ? "a whole number between " : "a number between ") +
+           shortNumber(spec.minimum) + " and " + shortNumber(spec.maximum);
+}
+
 Expected<void> checkRange(const ParamSpec &spec, double value)
 {
-    if (!std::isfinite(value)) return refuse(spec, "a finite number");
-    if (value < spec.minimum || value > spec.maximum)
-        return refuse(spec, "between " + shortNumber(spec.minimum) + " and " + shortNumber(spec.maximum));
-    return {};
+    if (std::isfinite(value) && value >= spec.minimum && value <= spec.maximum) return {};
+    return refuse(spec, rangeRule(spec));
 }
 
 Expected<void> checkText(const ParamSpec &spec, const std::string &value)
@@ -325,7 +332,7 @@ Expected<void> checkValue(const ParamSpec &spec, const ParamValue &value)
         return {};
     case ParamType::Integer: {
         const auto *whole = std::get_if<std::int64_t>(&value);
-        if (!whole) return refuse(spec, "a whole number");
+        if (!whole) return refuse(spec, rangeRule(spec));
         if (Expected<void> range = checkRange(spec, static_cast<double>(*whole)); !range) return range;
         if (spec.multipleOf > 1 && *whole % spec.multipleOf != 0)
             return refuse(spec, "a multiple of " + std::to_string(spec.multipleOf));
@@ -333,13 +340,13 @@ Expected<void> checkValue(const ParamSpec &spec, const ParamValue &value)
     }
     case ParamType::Number: {
         const auto *number = std::get_if<double>(&value);
-        if (!number) return refuse(spec, "a number");
+        if (!number) return refuse(spec, rangeRule(spec));
         return checkRange(spec, *number);
     }
     case ParamType::Text:
     case ParamType::Choice: {
         const auto *textValue = std::get_if<std::string>(&value);
-        if (!textValue) return refuse(spec, "a text");
+        if (!textValue) return refuse(spec, spec.key == "styles" ? "a text or a list of texts" : "a text");
         return checkText(spec, *textValue);
     }
     case ParamType::Picture: {

@@ -45,7 +45,8 @@ private:
 };
 
 /// Whether `value` obeys `spec`: type, range, multiple, length, fixed choices.
-/// Errors  InvalidArgument with subject = key, the rule in words: "steps must be between 1 and 150".
+/// Errors  InvalidArgument with subject = key, the rule in words: "steps must be a whole number between 1
+/// and 150".
 Expected<void> checkValue(const ParamSpec &spec, const ParamValue &value);
 
 }  // namespace sg

@@ -282,7 +282,8 @@ Expected<ParamValue> valueFromJson(const ParamSpec &spec, const Json &json)
     else if (json.is_number()) value = json.get<double>();
     else if (spec.key == "styles" && isListOfTexts(json)) value = linesOf(json);
     else if (json.is_array() && spec.type == ParamType::Pictures) value = textsOf(json);
-    else return fail(ErrorCode::InvalidArgument, spec.key + " must be a plain value", spec.key);
+    else if (spec.type != ParamType::Pictures)
+        value = std::vector<std::string>();  // what all other rows refuse
     // A1111's own clients send true and false for fields of 0 and 1.
     if (spec.type == ParamType::Integer && spec.minimum == 0 && spec.maximum == 1 && std::holds_alternative<bool>(value))
         value = static_cast<std::int64_t>(std::get<bool>(value));

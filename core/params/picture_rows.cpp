@@ -299,10 +299,8 @@ std::vector<ParamSpec> hiresFixRows()
         integer("hr_resize_x", "Hires width", "Instead of the factor; 0 keeps the proportions.", 0, 0, 0, side, "px");
     ParamSpec resizeY =
         integer("hr_resize_y", "Hires height", "Instead of the factor; 0 keeps the proportions.", 0, 0, 0, side, "px");
-    for (ParamSpec *spec : {&resizeX, &resizeY}) {
-        spec->multipleOf = 8;
-        spec->step = 8;
-    }
+    // Any size may be asked for, as in A1111; what is drawn is the next smaller multiple of 8 (HiresSize).
+    resizeX.step = resizeY.step = 8;
     std::vector<ParamSpec> rows{
         flag("enable_hr", "Hires fix", "Draws small first, then larger from there.", false, false),
         inInfotext(choice("hr_sampler_name", "Hires sampler", "Sampler of the second pass.", kSameSampler,

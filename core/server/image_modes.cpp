@@ -206,9 +206,19 @@ Expected<void> sizeForOutpainting(Json &fields, const std::vector<RequestPicture
     const double down = pixels("outpaint_up") + pixels("outpaint_down");
     const RequestPicture *start = startPicture(pictures);
     if (!start || across + down == 0) return {};
-    for (const RequestPicture &picture : pictures)
-        if (picture.row == start->row && (picture.width != start->width || picture.height != start->height))
-            return fail(ErrorCode::InvalidArgument, "outpainting needs start pictures of one size", "init_images");
+    const auto sizeOf = [](const RequestPicture &picture) {
+        return std::to_string(picture.width) + "x" + std::to_string(picture.height);
+    };
+    std::size_t index = 0;
+    for (const RequestPicture &picture : pictures) {
+        if (picture.row != start->row) continue;
+        if (picture.width != start->width || picture.height != start->height)
+            return fail(ErrorCode::InvalidArgument,
+                        "outpainting needs start pictures of one size: init_images[0] has " + sizeOf(*start) +
+                            " and init_images[" + std::to_string(index) + "] " + sizeOf(picture),
+                        "init_images");
+        ++index;
+    }
     const auto whole = [](int side, double more) { return (side + static_cast<std::int64_t>(more) + 7) / 8 * 8; };
     const std::int64_t width = whole(start->width, across), height = whole(start->height, down);
     if (std::max(width, height) > mostSide)

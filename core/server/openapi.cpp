@@ -48,11 +48,13 @@ Json requestSchema(const ParamTable &table, const std::vector<std::string> &mode
     for (const ParamSpec &spec : table.specs())
         properties[spec.key] = paramSchema(spec);
     if (properties.contains("init_images")) properties["init_images"]["minItems"] = 1;
+    properties["infotext"] = {{"type", "string"}, {"description", "fills the rows that the body does not send"}};
     properties["stable_diffusion_model"].erase("default");
     if (!models.empty()) properties["stable_diffusion_model"]["enum"] = models;
     if (webui) {
         properties["sampler_index"] = kText;
         properties["override_settings"] = kAnything;
+        properties["alwayson_scripts"] = kAnything;
         properties["send_images"] = kFlag;
         if (!properties.contains("init_images")) return object(properties);
         properties["include_init_images"] = kFlag;

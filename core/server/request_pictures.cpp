@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace sg::server {
 namespace {
@@ -108,34 +109,33 @@ Expected<std::string> decodePictureText(const std::string &text)
     return decodeBase64(joined);
 }
 
-std::vector<std::string> storedPictureNames(const Json &body, const ParamTable &table)
+std::vector<StoredPictureName> storedPictureNames(const Json &body, const ParamTable &table)
 {
-    std::vector<std::string> names;
+    std::vector<StoredPictureName> names;
+    std::set<std::string> seen;
     for (const ParamSpec &spec : table.specs()) {
         const auto it = spec.isPicture() ? body.find(spec.key) : body.end();
         if (it == body.end()) continue;
-        const Json &field = *it;
-        const auto note = [&](const Json &text) {
-            if (text.is_string() && endsLikePicture(text.get_ref<const std::string &>()) &&
-                !text.get_ref<const std::string &>().starts_with("http"))
-                names.push_back(text.get<std::string>());
+        const auto note = [&](std::size_t index, const Json &field) {
+            const auto *text = field.get_ptr<const std::string *>();
+            if (text && endsLikePicture(*text) && !text->starts_with("http") && seen.insert(*text).second)
+                names.push_back({*text, spec.key, placeOf(spec, index)});
         };
-        if (field.is_array())
-            std::for_each(field.begin(), field.end(), note);
-        else
-            note(field);
+        if (!it->is_array()) note(0, *it);
+        for (std::size_t i = 0; it->is_array() && i < it->size(); ++i)
+            note(i, (*it)[i]);
     }
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
 }
 
-Expected<std::string> storedPictureObject(const std::string &text)
+Expected<std::string> storedPictureObject(const StoredPictureName &name)
 {
-    if (text.starts_with("images/")) return text;
-    if (text.starts_with("image/")) return "images/" + text.substr(6);
+    if (name.text.starts_with("images/")) return name.text;
+    if (name.text.starts_with("image/")) return "images/" + name.text.substr(6);
     return fail(ErrorCode::InvalidArgument,
-                "\"" + text.substr(0, 80) + "\" names no stored picture: such names begin with images/", "init_images");
+                name.place + ": \"" + name.text.substr(0, 80) +
+                    "\" names no stored picture: such names begin with images/",
+                name.row);
 }
 
 Expected<std::vector<RequestPicture>> takePictures(Json &body, const ParamTable &table, const StoredPictures &stored)

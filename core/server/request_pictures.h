@@ -30,12 +30,19 @@ inline constexpr std::int64_t kMaxRequestPixels = 128 * 1024 * 1024;  ///< of al
 /// The file in base64 or a data URI as clients send it: some break it into lines. Errors  InvalidArgument.
 Expected<std::string> decodePictureText(const std::string &text);
 
-/// The texts in picture fields that name stored pictures (ending .png, .jpg, .jpeg, .webp): to be read before
-/// takePictures(), which gets them in `stored`.
-std::vector<std::string> storedPictureNames(const Json &body, const ParamTable &table);
+/// A text in a picture field that names a stored picture, and the first place where it stands.
+struct StoredPictureName {
+    std::string text;
+    std::string row;
+    std::string place;  ///< "init_images[1]", "mask"
+};
+
+/// The texts in picture fields that name stored pictures (ending .png, .jpg, .jpeg, .webp), each once: to be read
+/// before takePictures(), which gets them in `stored`.
+std::vector<StoredPictureName> storedPictureNames(const Json &body, const ParamTable &table);
 /// The object that such a text means: "images/…", or "image/…" as the article writes.
-/// Errors  InvalidArgument for any other folder.
-Expected<std::string> storedPictureObject(const std::string &text);
+/// Errors  InvalidArgument for any other folder, subject = the row, the message names the place.
+Expected<std::string> storedPictureObject(const StoredPictureName &name);
 
 /// Takes the pictures out of the body: base64, data URI, or the name of a stored one. What stays in the body is their
 /// size and hash, so that it can be stored, echoed and compared.

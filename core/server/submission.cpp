@@ -5,7 +5,10 @@
 #include "core/params/generation_request.h"
 #include "core/params/picture_rows.h"
 #include "core/params/samplers.h"
+#include "core/server/builtin_scripts.h"
+#include "core/server/first_pass.h"
 #include "core/server/image_modes.h"
+#include "core/server/request_infotext.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
@@ -79,12 +82,10 @@ Expected<void> checkNames(const SubmissionOptions &options)
     return {};
 }
 
-/// The body as the parser gets it: A1111's settings that are stored, and those of this one request that the parser does
-/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of
-/// samplers are their names.
-Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
+/// A1111's settings that are stored, and those of this one request that the parser does not know by A1111's name, count
+/// as fields, and its mask_blur is both directions. At our own doors aliases of samplers are their names.
+void addOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options, Json &fields)
 {
-    Json fields = body;
     if (const auto overrides = body.find("override_settings"); overrides != body.end() && overrides->is_object())
         if (const auto skip = overrides->find("CLIP_stop_at_last_layers"); skip != overrides->end())
             if (!fields.contains("clip_skip")) fields["clip_skip"] = *skip;
@@ -97,7 +98,6 @@ Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOpt
     if (const auto blur = body.find("mask_blur"); options.modelOptional && blur != body.end() && blur->is_number())
         for (const char *key : {"mask_blur_x", "mask_blur_y"})
             fields.erase(key);
-    return fields;
 }
 
 /// What is read of A1111's scripts takes some pictures' fields off the body: those pictures are not kept either.
@@ -108,6 +108,35 @@ void leaveOut(std::vector<RequestPicture> &pictures, const Json &fields, std::ve
         notes.push_back(picture.row + " was left out: outpainting makes its own mask");
         return true;
     });
+}
+
+/// A body as the parser gets it, and what else was read of it.
+struct ReadBody {
+    Json fields;
+    std::vector<RequestPicture> pictures;
+    std::vector<std::string> fromInfotext;  ///< rows
+    std::vector<std::string> notes;
+};
+
+/// What A1111 and this server say in other ways than by a row: scripts, an infotext, settings, sizes.
+Expected<void> readFields(const Json &body, const ParamTable &rows, const SubmissionOptions &options,
+                          const ModelLibrary &library, ReadBody &read)
+{
+    read.fields = body;
+    if (options.modelOptional)
+        if (Expected<void> scripts = readBuiltinScripts(read.fields, rows); !scripts) return scripts;
+    Expected<std::vector<std::string>> filled =
+        fillFromInfotext(read.fields, rows, library, options.strict, read.notes);
+    if (!filled) return Unexpected{filled.error()};
+    read.fromInfotext = std::move(*filled);
+    if (Expected<void> first = readFirstPass(read.fields, rows); !first) return first;
+    addOverrides(body, rows, options, read.fields);
+    if (options.kind != TaskKind::ImageToImage) return {};
+    if (options.modelOptional) {
+        if (Expected<void> scripts = readScripts(read.fields, read.pictures, read.notes); !scripts) return scripts;
+        leaveOut(read.pictures, read.fields, read.notes);
+    }
+    return sizeForOutpainting(read.fields, read.pictures, rows.limits().side);
 }
 
 Expected<void> checkStart(const ParsedParams &parsed, const SubmissionOptions &options)
@@ -181,34 +210,17 @@ Expected<void> resolveFiles(ParamValues &values, const ParamTable &rows, const M
     return {};
 }
 
-}  // namespace
-
-Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const ParamTable &table,
-                           const ModelLibrary &library)
+Expected<NewTask> taskFrom(Json body, const SubmissionOptions &options, const ParamTable &rows,
+                           const ModelLibrary &library, ReadBody &read)
 {
-    if (Expected<void> names = checkNames(options); !names) return Unexpected{names.error()};
-    if (!body.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
     NewTask task;
     task.id = options.taskId.empty() ? randomId() : options.taskId;
     task.user = options.user;
-    const ParamTable rows = table.only(options.kind);
-    Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
-    if (!pictures) return Unexpected{pictures.error()};
-    Json fields = withOverrides(body, rows, options);
-    std::vector<std::string> notes;
-    if (options.kind == TaskKind::ImageToImage) {
-        if (options.modelOptional) {
-            if (Expected<void> scripts = readScripts(fields, *pictures, notes); !scripts)
-                return Unexpected{scripts.error()};
-            leaveOut(*pictures, fields, notes);
-        }
-        if (Expected<void> sized = sizeForOutpainting(fields, *pictures, rows.limits().side); !sized)
-            return Unexpected{sized.error()};
-    }
-    task.pictures = namePictures(std::move(*pictures), task.id, rows, fields);
-    Expected<ParsedParams> parsed = parseParams(fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
+    task.pictures = namePictures(std::move(read.pictures), task.id, rows, read.fields);
+    Expected<ParsedParams> parsed =
+        parseParams(read.fields, rows, options.strict ? ParseMode::Strict : ParseMode::Lenient);
     if (!parsed) return Unexpected{parsed.error()};
-    parsed->notes.insert(parsed->notes.end(), notes.begin(), notes.end());
+    parsed->notes.insert(parsed->notes.end(), read.notes.begin(), read.notes.end());
     if (Expected<void> start = checkStart(*parsed, options); !start) return Unexpected{start.error()};
     if (Expected<void> styled = applyStyles(options.stylesFile, *parsed); !styled) return Unexpected{styled.error()};
     Expected<ModelRecord> model = chooseModel(body, *parsed, options, library, parsed->notes);
@@ -225,6 +237,25 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
     resolveSeeds(task.values);
     task.body = std::move(*stored);
     task.notes = std::move(parsed->notes);
+    return task;
+}
+
+}  // namespace
+
+Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const ParamTable &table,
+                           const ModelLibrary &library)
+{
+    if (Expected<void> names = checkNames(options); !names) return Unexpected{names.error()};
+    if (!body.is_object()) return fail(ErrorCode::InvalidArgument, "the body must be a JSON object");
+    const ParamTable rows = table.only(options.kind);
+    Expected<std::vector<RequestPicture>> pictures = takePictures(body, rows, options.stored);
+    if (!pictures) return Unexpected{pictures.error()};
+    ReadBody read;
+    read.pictures = std::move(*pictures);
+    if (Expected<void> fields = readFields(body, rows, options, library, read); !fields)
+        return Unexpected{namingInfotext(fields.error(), read.fromInfotext)};
+    Expected<NewTask> task = taskFrom(std::move(body), options, rows, library, read);
+    if (!task) return Unexpected{namingInfotext(task.error(), read.fromInfotext)};
     return task;
 }
 

@@ -7,6 +7,8 @@
 #include <QFile>
 #include <QSaveFile>
 
+#include <optional>
+
 namespace sg::server {
 namespace {
 
@@ -36,6 +38,18 @@ Json defaults()
     return options;
 }
 
+/// The row that A1111's option of this name is, by that name; nothing for all others.
+std::optional<ParamSpec> rowOf(std::string_view option)
+{
+    for (const ParamSpec &spec : ParamTable::standard().specs()) {
+        if (!spec.option || optionName(spec.key) != option) continue;
+        ParamSpec row = spec;
+        row.key = option;  // so that errors name what was sent
+        return row;
+    }
+    return std::nullopt;
+}
+
 /// What a client cannot set: known from the model, or read by SillyTavern as "this is Forge".
 bool isReadOnly(std::string_view key)
 {
@@ -49,11 +63,19 @@ WebuiOptions::WebuiOptions(std::filesystem::path file, const ModelLibrary &libra
 {
     QFile stored(QString::fromStdString(m_file.string()));
     if (!stored.open(QIODevice::ReadOnly)) return;
-    Expected<Json> values = parseJson(stored.readAll().toStdString());
-    if (values && values->is_object())
-        m_values = std::move(*values);
-    else
+    const Expected<Json> values = parseJson(stored.readAll().toStdString());
+    if (!values || !values->is_object()) {
         logWarning("server", "options.json cannot be read and is ignored");
+        return;
+    }
+    // A file that an earlier version or a hand wrote may hold what no row takes.
+    for (const auto &[key, value] : values->items()) {
+        const std::optional<ParamSpec> row = rowOf(key);
+        if (const auto checked = row ? valueFromJson(*row, value) : Expected<ParamValue>(); !checked)
+            logWarning("server", "options.json: " + checked.error().message + "; it was left out");
+        else
+            m_values[key] = value;
+    }
 }
 
 Json WebuiOptions::all() const
@@ -80,6 +102,14 @@ Expected<void> WebuiOptions::change(const Json &values)
             const auto model = m_library.find(name, "stableDiffusion");
             if (!model && !name.empty()) return fail(ErrorCode::InvalidArgument, "no such model", key);
             changed[key] = model ? model->name : std::string();
+        } else if (const std::optional<ParamSpec> row = rowOf(key)) {
+            if (value.is_null()) {
+                changed.erase(key);
+                continue;
+            }
+            const Expected<ParamValue> checked = valueFromJson(*row, value);
+            if (!checked) return Unexpected{checked.error()};
+            changed[key] = toJson(*checked);
         } else if (!isReadOnly(key)) {
             changed[key] = value;
         }
@@ -101,7 +131,7 @@ Json WebuiOptions::settings() const
     for (const ParamSpec &spec : ParamTable::standard().specs()) {
         if (!spec.option) continue;
         const auto stored = m_values.find(optionName(spec.key));
-        if (stored != m_values.end() && valueFromJson(spec, *stored)) settings[spec.key] = *stored;
+        if (stored != m_values.end()) settings[spec.key] = *stored;
     }
     return settings;
 }

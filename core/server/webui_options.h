@@ -22,11 +22,12 @@ public:
     /// What GET /sdapi/v1/options answers.
     Json all() const;
 
-    /// Takes a flat object. Errors  InvalidArgument (no object, an unknown checkpoint), TooLarge, DiskFull or Internal
-    /// (not stored).
+    /// Takes a flat object, all of it or nothing. What is a row of the parameter table is checked by it; null is its
+    /// default. Errors  InvalidArgument (no object, an unknown checkpoint, a value that its row refuses: subject = the
+    /// option), TooLarge, DiskFull or Internal (not stored).
     Expected<void> change(const Json &values);
 
-    /// The stored ones that are rows of the parameter table, by the rows' names; what a row would refuse is left out.
+    /// The stored ones that are rows of the parameter table, by the rows' names.
     Json settings() const;
 
     /// The checkpoint for requests that name none: the option's, else the first of the library; empty when there is

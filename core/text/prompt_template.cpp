@@ -300,7 +300,8 @@ private:
         const Expected<const std::vector<std::string> *> lines = m_wildcards->lines(name);
         if (!lines) {
             Error error = lines.error();
-            error.message += " (__" + std::string(name) + "__ " + placeOf(from.text, at) + ")";
+            error.message =
+                "the wildcard __" + std::string(name) + "__ " + placeOf(from.text, at) + ": " + error.message;
             error.subject = "prompt";
             return Unexpected{error};
         }

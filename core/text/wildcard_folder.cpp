@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Where a user finds the folder: its path may be a temporary one, and the engine knows no other name for it.
+constexpr const char *kWhere = " in the data folder's wildcards (or the folder of --wildcards)";
+
 /// Every part of the name is a plain file or folder name.
 bool staysInside(std::string_view name)
 {
@@ -45,16 +48,16 @@ std::vector<fs::path> WildcardFolder::matching(const std::string &pattern) const
 
 Expected<void> WildcardFolder::read(const fs::path &file, std::vector<std::string> &lines) const
 {
+    const std::string name = file.lexically_relative(m_folder).generic_string();
     std::error_code problem;
     const std::uintmax_t size = fs::file_size(file, problem);
     if (problem || !fs::is_regular_file(file, problem))
-        return fail(ErrorCode::NotFound, "there is no wildcard file " + file.string(), file.string());
+        return fail(ErrorCode::NotFound, "there is no file " + name + kWhere, name);
     if (size > kMaxFile)
-        return fail(ErrorCode::TooLarge, "a wildcard file may have 4 MiB: " + file.string(), file.string());
+        return fail(ErrorCode::TooLarge, "a wildcard file may have 4 MiB, and " + name + kWhere + " has more", name);
     std::ifstream stream(file, std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!isUtf8(text))
-        return fail(ErrorCode::UnusableFile, "the wildcard file is not valid UTF-8: " + file.string(), file.string());
+    if (!isUtf8(text)) return fail(ErrorCode::UnusableFile, "the file " + name + kWhere + " is not valid UTF-8", name);
     std::string_view rest = text;
     if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
     while (!rest.empty()) {
@@ -77,7 +80,7 @@ Expected<const std::vector<std::string> *> WildcardFolder::lines(std::string_vie
         if (Expected<void> done = read(m_folder / (text + ".txt"), lines); !done) return Unexpected{done.error()};
     } else {
         const std::vector<fs::path> files = matching(text);
-        if (files.empty()) return fail(ErrorCode::NotFound, "no wildcard file has a name like \"" + text + "\"", text);
+        if (files.empty()) return fail(ErrorCode::NotFound, "there is no file like " + text + ".txt" + kWhere, text);
         for (const fs::path &file : files)
             if (Expected<void> done = read(file, lines); !done) return Unexpected{done.error()};
     }

@@ -1,4 +1,6 @@
 #include "core/params/param_values.h"
+#include "core/server/builtin_scripts.h"
+#include "core/server/first_pass.h"
 #include "core/server/image_modes.h"
 #include "tests/fuzz/require.h"
 
@@ -38,6 +40,36 @@ void requireGrown(const Json &fields, const std::vector<sg::server::RequestPictu
     SG_REQUIRE(!fields.contains("mask"));
 }
 
+/// The scripts that are parts of A1111's form; false when the body is refused.
+bool readBuiltin(Json &fields, const sg::ParamTable &rows)
+{
+    if (const auto read = sg::server::readBuiltinScripts(fields, rows); !read) {
+        SG_REQUIRE(read.error().code == sg::ErrorCode::InvalidArgument && read.error().message.size() < 400);
+        SG_REQUIRE(read.error().subject == "alwayson_scripts");
+        SG_REQUIRE(read.error().message.starts_with("alwayson_scripts."));
+        return false;
+    }
+    Json again = fields;
+    SG_REQUIRE(sg::server::readBuiltinScripts(again, rows) && again == fields);
+    return true;
+}
+
+/// And hires fix's older fields, which only txt2img has.
+void readAsTextToImage(Json fields)
+{
+    const sg::ParamTable &rows = sg::ParamTable::textToImage();
+    if (!readBuiltin(fields, rows)) return;
+    if (const auto read = sg::server::readFirstPass(fields, rows); !read) {
+        SG_REQUIRE(read.error().code == sg::ErrorCode::InvalidArgument && read.error().message.size() < 400);
+        SG_REQUIRE(!read.error().subject.empty());
+        return;
+    }
+    Json again = fields;
+    SG_REQUIRE(sg::server::readFirstPass(again, rows) && again == fields);
+    const auto parsed = sg::parseParams(fields, rows);
+    SG_REQUIRE(parsed || (!parsed.error().message.empty() && parsed.error().message.size() < 400));
+}
+
 }  // namespace
 
 /// The scripts in a body of /sdapi/v1/img2img, and what the table makes of them.
@@ -47,6 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     auto body = sg::parseJson(fuzzText(data, size));
     if (!body || !body->is_object()) return 0;
     Json fields = std::move(*body);
+    readAsTextToImage(fields);
+    if (!readBuiltin(fields, sg::ParamTable::imageToImage())) return 0;
     const auto pictures = takenFrom(fields);
     const bool outpainted = fields.contains("outpaint_left");
     std::vector<std::string> notes;

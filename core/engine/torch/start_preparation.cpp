@@ -53,10 +53,11 @@ StartPreparation::StartPreparation(const GenerationRequest &request, std::int64_
     if (!start.used()) return;
     const Image &first = start.pictures.front();
     const bool oneSize = start.outpaint.enabled || (start.onlyMasked && !start.mask.empty());
-    for (const Image &picture : start.pictures)
-        if (oneSize && (picture.width != first.width || picture.height != first.height))
+    for (std::size_t i = 0; i < start.pictures.size(); ++i)
+        if (oneSize && (start.pictures[i].width != first.width || start.pictures[i].height != first.height))
             throw Failure{{ErrorCode::InvalidArgument,
-                           "the start pictures must be of one size for outpainting and for \"only masked\"",
+                           "init_images[" + std::to_string(i) +
+                               "] has another size than init_images[0]: outpainting and \"only masked\" need one size",
                            "init_images"}};
     m_prepared.stretchLatents = resizeModeOf(request) == ResizeMode::LatentUpscale;
     if (start.outpaint.enabled)
@@ -67,8 +68,15 @@ StartPreparation::StartPreparation(const GenerationRequest &request, std::int64_
         prepareLatentMask(request, latentFactor);
         if (start.soft.enabled) m_soft = start.soft;
     }
-    for (const Image &picture : start.pictures)
-        m_prepared.pictures.push_back(preparePicture(request, picture));
+    for (std::size_t i = 0; i < start.pictures.size(); ++i) {
+        try {
+            m_prepared.pictures.push_back(preparePicture(request, start.pictures[i]));
+        } catch (Failure &failure) {
+            if (failure.error.subject == "init_images")
+                failure.error.message = "init_images[" + std::to_string(i) + "]: " + failure.error.message;
+            throw;
+        }
+    }
 }
 
 void StartPreparation::prepareMask(const GenerationRequest &request)

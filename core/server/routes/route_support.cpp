@@ -104,20 +104,21 @@ struct Submission {
     Json body;
     http::DeferredReply reply;
     Accepted accepted;
-    std::vector<std::string> toRead;  ///< stored pictures that the body names
+    std::vector<StoredPictureName> toRead;
 
     /// Reads the next of them, or goes on when all are here.
     static void proceed(const std::shared_ptr<Submission> &self)
     {
         if (self->toRead.empty()) return self->submit();
-        const std::string text = self->toRead.back();
+        const StoredPictureName name = self->toRead.back();
         self->toRead.pop_back();
-        const Expected<std::string> object = storedPictureObject(text);
+        const Expected<std::string> object = storedPictureObject(name);
         if (!object) return self->reply.fail(object.error());
-        self->context.tasks.readObject(*object, self->context.owner, [self, text](Expected<std::string> bytes) {
+        self->context.tasks.readObject(*object, self->context.owner, [self, name](Expected<std::string> bytes) {
             if (!bytes)
-                return self->reply.fail({ErrorCode::NotFound, "there is no stored picture " + text, "init_images"});
-            self->options.stored.emplace(text, std::move(*bytes));
+                return self->reply.fail(
+                    {ErrorCode::NotFound, name.place + ": there is no stored picture " + name.text, name.row});
+            self->options.stored.emplace(name.text, std::move(*bytes));
             proceed(self);
         });
     }
@@ -173,7 +174,7 @@ void submitGeneration(const RouteContext &context, const http::HttpRequest &requ
         return reply.fail({ErrorCode::InvalidArgument, "taskId must not be empty", "taskId"});
     Expected<Json> body = jsonBody(request);
     if (!body) return reply.fail(body.error());
-    std::vector<std::string> names = storedPictureNames(*body, context.table.only(kind));
+    std::vector<StoredPictureName> names = storedPictureNames(*body, context.table.only(kind));
     Submission::proceed(std::make_shared<Submission>(Submission{
         context, std::move(options), std::move(*body), std::move(reply), std::move(accepted), std::move(names)}));
 }

@@ -202,6 +202,12 @@ def test_styles():
     info = json.loads(server.post("/sdapi/v1/txt2img", {**body, "styles": [], "prompt": "a __colour__ {cat|cat}"}).json()["info"])
     assert info["infotexts"][0].startswith("a red cat\nSteps") and "Template: a __colour__ {cat|cat}" in info["infotexts"][0], info
     assert info["all_prompts"] == ["a red cat"], info
+    gone = server.post("/txt2img", {**BODY, "prompt": "a __gone__", "n_iter": 2}).json()
+    said = "the wildcard __gone__ at character 3: there is no file gone.txt in the data folder's wildcards (or the folder of --wildcards)"
+    assert (gone["status"], gone["code"], gone["message"], gone["x_notes"]) == ("failed", "not_found", said, []), gone
+    # The request's own mistake is no warning about the server.
+    server.wait(lambda: said in server.log, "the line")
+    assert server.log.count(said) == 1 and "info queue: task " + gone["taskId"] in server.log, server.log
 
 
 def test_a1111_options():
@@ -214,9 +220,21 @@ def test_a1111_options():
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "beta"}).status == 200
     assert server.get("/sdapi/v1/options").json()["sd_model_checkpoint"].startswith("sub/beta.safetensors")
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "gone"}).status == 422
-    # Stored settings are those of A1111's requests, unless the request has its own; a value that no row takes changes nothing.
+    # Stored settings are those of A1111's requests, unless the request has its own.
     body = {"prompt": "x", "steps": 1, "width": 64, "height": 64}
-    assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 2, "randn_source": "NV", "s_churn": "no number"}).status == 200
+    assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 2.0, "randn_source": "NV", "s_churn": 1}).status == 200
+    # A value that its row refuses is an error that says so, and nothing of such a body is stored.
+    for key, value, rule in (("s_churn", "no number", "a number"), ("CLIP_stop_at_last_layers", 0, "between 1 and 12"),
+                             ("CLIP_stop_at_last_layers", [2], "a whole number"), ("randn_source", "dice", "known names"),
+                             ("img2img_fix_steps", "yes", "true or false"), ("tiling", {}, "true or false")):
+        refused = server.post("/sdapi/v1/options", {"eta_noise_seed_delta": 5, "my_own_key": 3, key: value, "sd_model_checkpoint": "alpha"})
+        detail = refused.json()["detail"][0]
+        assert refused.status == 422 and detail["loc"] == ["body", key] and key in detail["msg"] and rule in detail["msg"], (key, refused)
+    kept = server.get("/sdapi/v1/options").json()
+    assert (kept["eta_noise_seed_delta"], kept["my_own_key"], kept["CLIP_stop_at_last_layers"]) == (0, [1, 2], 2), kept
+    assert kept["sd_model_checkpoint"].startswith("sub/beta") and kept["s_churn"] == 1, kept
+    assert server.post("/sdapi/v1/options", {"s_churn": None}).status == 200
+    assert server.get("/sdapi/v1/options").json()["s_churn"] == 0
     used = server.post("/sdapi/v1/txt2img", body).json()["parameters"]
     assert (used["clip_skip"], used["randn_source"], used["s_churn"]) == (2, "NV", 0.0), used
     own = server.post("/sdapi/v1/txt2img", {**body, "override_settings": {"CLIP_stop_at_last_layers": 3, "randn_source": "CPU"}}).json()["parameters"]
@@ -232,6 +250,13 @@ def test_a1111_options():
     assert server.get(f"/tasks/{native['taskId']}/result").json()["parameters"]["clip_skip"] == 1, native
     assert server.post("/sdapi/v1/options", {"CLIP_stop_at_last_layers": 1, "randn_source": "CPU", "s_churn": 0}).status == 200
     assert server.post("/sdapi/v1/options", {"sd_model_checkpoint": "alpha"}).status == 200
+    # What an earlier version stored without a look at it is left out, and what GET answers can be posted back.
+    server.stop()
+    (server.data_dir / "options.json").write_text('{"s_churn": "no number", "clip_skip": "x", "my_own_key": [1, 2]}')
+    server.start()
+    options = server.get("/sdapi/v1/options").json()
+    assert (options["s_churn"], options["my_own_key"]) == (0, [1, 2]) and "s_churn must be a number" in server.log, options
+    assert server.post("/sdapi/v1/options", options).status == 200
 
 
 def test_a1111_interrupt_and_idle():

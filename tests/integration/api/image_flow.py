@@ -111,7 +111,7 @@ def size_of(image):
 
 
 def test_scripts_of_a1111_are_rows():
-    soft, info, notes, _ = scripted(mask=MASK, alwayson_scripts={"Soft Inpainting": {"args": [True, 2, 0.75, 3, 0.1, 0.25, 4]}, "Refiner": {"args": [False]}})
+    soft, info, notes, _ = scripted(mask=MASK, alwayson_scripts={"Soft Inpainting": {"args": [True, 2, 0.75, 3, 0.1, 0.25, 4]}, "Comments": {"args": [False]}})
     assert soft["soft_inpainting"] is True and soft["soft_contrast_boost"] == 3 and len(notes) == 1 and "alwayson_scripts" in notes[0], (soft, notes)
     assert "Soft inpainting enabled: True, Soft inpainting schedule bias: 2.0, " in info["infotexts"][0], info
     extra = info["extra_generation_params"]
@@ -211,6 +211,10 @@ def test_bad_values_have_their_own_errors():
     many = [START] * 17
     cases = [({"init_images": ["!!!!"]}, 400, "init_images", "no picture in base64"),
              ({"init_images": [START, START[:-3]]}, 400, "init_images", "init_images[1]"),
+             ({"init_images": [START, "images/default/nobody_1.png"]}, 404, "init_images", "init_images[1]: there is no stored picture images/default/nobody_1.png"),
+             ({"mask": "images/default/nobody_1.png"}, 404, "mask", "mask: there is no stored picture"),
+             ({"init_images": [START, START, "inputs/x.png"]}, 400, "init_images", 'init_images[2]: "inputs/x.png" names no stored picture'),
+             ({"init_images": [START, b64(png(32, 32))], "outpaint_up": 8}, 400, "init_images", "init_images[0] has 64x64 and init_images[1] 32x32"),
              ({"init_images": [b64(b"GIF89a" + b"x" * 40)]}, 422, "init_images", "not a usable picture"),
              ({"init_images": [b64(b"")]}, 422, "init_images", "not a usable picture"),
              ({"init_images": [b64(huge)]}, 413, "init_images", "9000"),
@@ -228,8 +232,8 @@ def test_bad_values_have_their_own_errors():
         assert reply.status == status and error["field"] == field and words in error["message"], (str(changes)[:200], reply)
     assert server.post("/sdapi/v1/img2img", {**WEBUI, "init_images": ["!!!!"]}).status == 422
     # The header passes, the pixels do not: a failed task that says which picture it was.
-    cut = server.post("/img2img", {**BODY, "init_images": [b64(png()[:60])]}).json()
-    assert cut["status"] == "failed" and cut["code"] == "unusable_file" and "init_images" in cut["message"], cut
+    cut = server.post("/img2img", {**BODY, "init_images": [START, b64(png()[:60])], "mask": MASK}).json()
+    assert cut["status"] == "failed" and cut["code"] == "unusable_file" and "init_images[1] is no usable picture" in cut["message"], cut
     assert len(server.get("/tasks?limit=1000").json()["tasks"]) == before + 1
 
 
@@ -281,7 +285,7 @@ def test_a_picture_that_has_gone_fails_the_task():
     server.post(f"/tasks/{slow}/cancellation")
     server.wait(lambda: ended(task), "the task")
     result = server.get(f"/tasks/{task}/result").json()
-    assert result["status"] == "failed" and result["code"] == "not_found" and "start picture" in result["message"], result
+    assert result["status"] == "failed" and result["code"] == "not_found" and "start picture init_images[0]" in result["message"], result
 
 
 def test_hires_fix():
@@ -291,6 +295,15 @@ def test_hires_fix():
     assert picture[16:24] == struct.pack(">II", 96, 96), reply
     infotext = server.get(f"/tasks/{reply['taskId']}/result").json()["info"]["infotexts"][0]
     assert "Denoising strength: 0.6" in infotext and "Hires upscale: 1.5" in infotext and "Hires upscaler: Lanczos" in infotext, infotext
+    # Any size may be asked for; what is drawn is the next smaller multiple of 8, and the infotext, which says what was asked for, repeats it.
+    odd = {**body, "enable_hr": True, "hr_resize_x": 100, "hr_resize_y": 76, "hr_upscaler": "Lanczos", "denoising_strength": 0.6}
+    reply = server.post("/txt2img", odd, headers={"Strict": "true"}).json()
+    picture = server.get(reply["ossUrl"][0]).body
+    assert picture[16:24] == struct.pack(">II", 96, 72), reply
+    told = server.post("/sdapi/v1/png-info", {"image": b64(picture)}).json()
+    assert "Hires resize: 100x76" in told["info"] and (told["x_fields"]["hr_resize_x"], told["x_fields"]["hr_resize_y"]) == (100, 76), told
+    again = server.post("/txt2img", {**told["x_fields"], "stable_diffusion_model": "alpha"}, headers={"Strict": "true"}).json()
+    assert server.get(again["ossUrl"][0]).body == picture and not told["x_notes"], (again, told)
     latent = [mode["name"] for mode in server.get("/sdapi/v1/latent-upscale-modes").json()]
     assert latent == ["Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)"]
     assert [upscaler["name"] for upscaler in server.get("/sdapi/v1/upscalers").json()] == ["None", "Lanczos", "Nearest"]

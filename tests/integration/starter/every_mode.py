@@ -155,6 +155,9 @@ def test_hires_fix_and_refiner():
     hires = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6}
     for upscaler in names("latent-upscale-modes") + names("upscalers"):
         text(upscaler, plain, **hires, hr_upscaler=upscaler, hr_second_pass_steps=2)
+    for upscaler in ("Latent", "Lanczos"):
+        odd = text(f"{upscaler} to no multiple of 8", plain, **hires, hr_upscaler=upscaler, hr_second_pass_steps=2, hr_resize_x=100, hr_resize_y=76)[0]
+        assert pixels(odd).shape == (72, 96, 3), pixels(odd).shape
     text("hires of its own", plain, **hires, hr_upscaler="Latent", hr_sampler_name="DDIM", hr_prompt="a green ring", hr_negative_prompt="red",
          hr_checkpoint_name="other")
     text("refiner", plain, refiner_checkpoint="other", refiner_switch_at=0.5)

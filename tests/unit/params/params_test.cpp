@@ -30,6 +30,7 @@ private Q_SLOTS:
     void boundsOfTexts();
     void choicesAreTheKnownNames();
     void otherTypesAreRefused();
+    void errorsSayTheRule();
     void wholeNumbersMayHaveAFraction();
     void nullAndAbsentAreTheDefault();
     void notesAndStrict();
@@ -135,6 +136,26 @@ void ParamsTest::otherTypesAreRefused()
                 QVERIFY2(namesField(parseField(spec.key, value, table(), mode), spec.key),
                          (spec.key + dumpJson(value)).c_str());
     }
+}
+
+void ParamsTest::errorsSayTheRule()
+{
+    const auto message = [](const char *key, const Json &value) {
+        const Expected<ParsedParams> parsed = parseField(key, value);
+        return parsed ? std::string("accepted") : parsed.error().message;
+    };
+    const std::string seed = "seed must be a whole number between -1 and 9007199254740991";
+    for (const Json &bad : {Json(9007199254740992), Json(std::uint64_t{1} << 63), Json(9007199254740992.0), Json(1e300),
+                            Json(-2), Json(0.5), Json("7"), Json::array({7}), Json::object()})
+        QCOMPARE(message("seed", bad), seed);
+    QCOMPARE(message("seed", 9.007e15), std::string("accepted"));
+    QCOMPARE(message("cfg_scale", 100.5), std::string("cfg_scale must be a number between 0 and 100"));
+    QCOMPARE(message("cfg_scale", Json::array()), std::string("cfg_scale must be a number between 0 and 100"));
+    QCOMPARE(message("prompt", Json::object()), std::string("prompt must be a text"));
+    QCOMPARE(message("enable_hr", Json::array()), std::string("enable_hr must be true or false"));
+    QCOMPARE(message("styles", Json::object()), std::string("styles must be a text or a list of texts"));
+    QCOMPARE(message("init_images", Json::object()), std::string("init_images must be a list of pictures"));
+    QCOMPARE(message("mask", Json::array()), std::string("mask must be one picture"));
 }
 
 void ParamsTest::wholeNumbersMayHaveAFraction()

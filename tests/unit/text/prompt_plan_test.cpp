@@ -275,7 +275,15 @@ void PromptPlanTest::wildcards()
         QVERIFY2(!made, bad);
         QCOMPARE(made.error().subject, std::string("prompt"));
     }
-    QVERIFY(resolvePrompt("a __nothing__", 3, &source).error().message.find("at character 3") != std::string::npos);
+    const auto message = [&](const char *prompt) { return resolvePrompt(prompt, 3, &source).error().message; };
+    // By the name that users know, never by a path.
+    const std::string where = " in the data folder's wildcards (or the folder of --wildcards)";
+    QCOMPARE(message("a __a/nothing__"),
+             "the wildcard __a/nothing__ at character 3: there is no file a/nothing.txt" + where);
+    QCOMPARE(message("__no*thing__"),
+             "the wildcard __no*thing__ at character 1: there is no file like no*thing.txt" + where);
+    for (const char *bad : {"__nothing__", "__latin__", "__no*thing__"})
+        QVERIFY(message(bad).find(root.string()) == std::string::npos);
     QCOMPARE(resolvePrompt("__colour__", 3, nullptr).error().code, ErrorCode::NotFound);
 }
 
