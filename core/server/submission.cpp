@@ -6,6 +6,7 @@
 #include "core/params/picture_rows.h"
 #include "core/params/samplers.h"
 #include "core/server/image_modes.h"
+#include "core/server/strict_names.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
@@ -79,8 +80,8 @@ Expected<void> checkNames(const SubmissionOptions &options)
 }
 
 /// The body as the parser gets it: A1111's settings that are stored, and those of this one request that the parser does
-/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of samplers
-/// are their names.
+/// not know by A1111's name, count as fields, and its mask_blur is both directions. At our own doors aliases of
+/// samplers are their names.
 Json withOverrides(const Json &body, const ParamTable &rows, const SubmissionOptions &options)
 {
     Json fields = body;
@@ -198,6 +199,8 @@ Expected<NewTask> makeTask(Json body, const SubmissionOptions &options, const Pa
         return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, "stable_diffusion_model");
     if (Expected<void> others = resolveOtherModels(parsed->values, library); !others) return Unexpected{others.error()};
     if (Expected<void> files = resolveFiles(parsed->values, rows, library); !files) return Unexpected{files.error()};
+    if (options.strict)
+        if (Expected<void> named = requireNamedFiles(parsed->values, library); !named) return Unexpected{named.error()};
     Expected<Json> stored = storedBody(std::move(body), rows);
     if (!stored) return Unexpected{stored.error()};
     task.model = model->name;
