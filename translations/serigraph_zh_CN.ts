@@ -852,6 +852,14 @@
         <translation>关闭后，半蒙版处按一半程度重绘。</translation>
     </message>
     <message>
+        <source>Mask weight</source>
+        <translation>蒙版权重</translation>
+    </message>
+    <message>
+        <source>How far an inpainting model is kept from seeing what the mask covers.</source>
+        <translation>重绘模型在多大程度上看不到蒙版遮住的内容。</translation>
+    </message>
+    <message>
         <source>Noise multiplier</source>
         <translation>噪声倍数</translation>
     </message>

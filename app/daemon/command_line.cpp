@@ -118,9 +118,17 @@ Expected<void> readLimitOptions(const QCommandLineParser &parser, ServicesConfig
     return {};
 }
 
+void tell(const std::string &text)
+{
+    std::string shown = text;
+    for (char &c : shown)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    std::fprintf(stderr, "serigraphd: %s\n", shown.c_str());
+}
+
 int complain(const Error &error, int code)
 {
-    std::fprintf(stderr, "serigraphd: %s\n", error.message.c_str());
+    tell(error.message);
     return code;
 }
 

@@ -34,7 +34,9 @@ Expected<void> readEngineOptions(const QCommandLineParser &parser, ServicesConfi
 /// Adds the limit options' values. Errors  InvalidArgument (a number out of range).
 Expected<void> readLimitOptions(const QCommandLineParser &parser, ServicesConfig &config);
 
-/// Prints "serigraphd: <message>" to stderr and returns the code.
+/// Prints "serigraphd: <text>" to stderr, control characters of it as '?': pictures that others sent are quoted in it.
+void tell(const std::string &text);
+/// tell() of the message; returns the code.
 int complain(const Error &error, int code);
 
 }  // namespace sg::daemon

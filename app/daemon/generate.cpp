@@ -159,18 +159,21 @@ void GenerateRun::print(int code, const Error &error) const
         if (code != kExitOk) reply["message"] = error.message;
         reply["parameters"] = m_task.params;
         reply["infotexts"] = m_task.infotexts;
+        reply["x_notes"] = m_task.notes;
         std::printf("%s\n", dumpJson(reply).c_str());
     } else {
         for (const std::string &file : m_files)
             std::printf("%s\n", file.c_str());
     }
+    for (const std::string &note : m_task.notes)
+        tell(note);
     if (code != kExitOk) complain(error, code);
 }
 
 void GenerateRun::finish(int code, const Error &error)
 {
     m_bar.clear();
-    print(code, error);
+    print(code, {error.code, inOptionWords(error, m_wish.settings), error.subject});
     QCoreApplication::exit(code);
 }
 
@@ -185,7 +188,7 @@ int generate(const QStringList &words)
     Expected<Json> body = generateBody(parser);
     if (!body) return complain(body.error(), kExitUsage);
     GenerateRun::Wish wish{std::move(*body), parser.value(name("model")).toStdString(),
-                           parser.value(name("output")).toStdString(), parser.isSet(name("json"))};
+                           parser.value(name("output")).toStdString(), parser.isSet(name("json")), settingKeys(parser)};
     std::error_code ignored;
     if (std::filesystem::is_regular_file(wish.model, ignored))
         config->modelFolders.insert(config->modelFolders.begin(),

@@ -22,6 +22,7 @@ public:
         std::string model;   ///< name or path; empty: the body's, or the first there is
         std::string output;  ///< "out.png", or with {n} and {seed}
         bool json = false;
+        std::vector<std::string> settings;  ///< the fields that --set names
     };
 
     GenerateRun(ServicesConfig config, Wish wish);

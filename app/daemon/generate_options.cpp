@@ -76,6 +76,25 @@ constexpr FlagOption kFlags[] = {
     {"hires", "enable_hr", true, "Hires fix: draws small first, then larger from there."},
 };
 
+/// Fields that files are given for.
+constexpr std::pair<const char *, const char *> kFiles[] = {
+    {"init", "init_images"}, {"mask", "mask"}, {"latent-mask", "latent_mask"}, {"model", "stable_diffusion_model"}};
+
+/// What the user types for a field: "--hires"; "--set field" where that is the only way, or was the way taken.
+std::string optionFor(std::string_view key, const std::vector<std::string> &settings)
+{
+    const bool set = std::find(settings.begin(), settings.end(), key) != settings.end();
+    for (const ParamOption &option : kParams)
+        if (!set && key == option.key) return "--" + std::string(option.option);
+    for (const ParamOption &option : kPictureParams)
+        if (!set && key == option.key) return "--" + std::string(option.option);
+    for (const FlagOption &option : kFlags)
+        if (!set && key == option.key) return "--" + std::string(option.option);
+    for (const auto &[option, field] : kFiles)
+        if (key == field) return "--" + std::string(option);
+    return "--set " + std::string(key);
+}
+
 /// The option's text as the row's value; the names of numbered choices are taken in any case.
 Expected<Json> valueOf(const ParamOption &option, const ParamSpec &spec, const std::string &text)
 {
@@ -161,7 +180,7 @@ Expected<void> addPictures(const QCommandLineParser &parser, Json &body)
 
 void noteLike(const std::string &text)
 {
-    std::fprintf(stderr, "serigraphd: --like: %s\n", text.c_str());
+    tell("--like: " + text);
 }
 
 /// What the infotext of --like says. Errors  NotFound, TooLarge, UnusableFile, and InvalidArgument without an infotext.
@@ -208,6 +227,19 @@ Expected<Json> bodyGiven(const QCommandLineParser &parser, const ParamTable &tab
     return body;
 }
 
+/// Errors  InvalidArgument: an option of text-to-image beside --init, or one of image-to-image without it.
+Expected<void> checkKind(const Json &given, const std::vector<std::string> &settings, const Json &body)
+{
+    const bool started = body.contains("init_images");
+    const ParamTable rows = ParamTable::standard().only(started ? TaskKind::ImageToImage : TaskKind::TextToImage);
+    for (const auto &[key, value] : given.items())
+        if (!rows.find(key))
+            return fail(ErrorCode::InvalidArgument,
+                        optionFor(key, settings) + (started ? " does not go together with --init" : " needs --init"),
+                        key);
+    return {};
+}
+
 /// A picture with hires fix is no start of another one, and one that was drawn from another says things that mean
 /// nothing without it: what no option asks for is left out where this drawing has no field for it.
 void leaveOut(const Json &like, const Json &given, Json &body)
@@ -218,7 +250,7 @@ void leaveOut(const Json &like, const Json &given, Json &body)
     for (const auto &[key, value] : like.items()) {
         if (rows.find(key) || given.contains(key)) continue;
         body.erase(key);
-        left += (left.empty() ? "" : ", ") + key;
+        left += (left.empty() ? "" : ", ") + optionFor(key, {});
     }
     const std::string how = kind == TaskKind::TextToImage ? "without" : "with";
     if (!left.empty()) noteLike(how + " --init left out: " + left);
@@ -279,8 +311,42 @@ Expected<Json> generateBody(const QCommandLineParser &parser)
         for (const char *key : {"inpainting_fill", "inpaint_full_res", "inpaint_full_res_padding"})
             if (!body.contains(key)) body[key] = toJson(table.find(key)->formValue);
     if (Expected<void> added = addPictures(parser, body); !added) return Unexpected{added.error()};
+    if (Expected<void> kind = checkKind(*given, settingKeys(parser), body); !kind) return Unexpected{kind.error()};
     leaveOut(*like, *given, body);
     return body;
+}
+
+std::vector<std::string> settingKeys(const QCommandLineParser &parser)
+{
+    std::vector<std::string> keys;
+    for (const QString &setting : parser.values(name("set")))
+        keys.push_back(setting.section(QLatin1Char('='), 0, 0).toStdString());
+    return keys;
+}
+
+std::string inOptionWords(const Error &error, const std::vector<std::string> &settings)
+{
+    // Of a word or of a path, whose parts are no fields.
+    const auto isPart = [](char c) {
+        return QChar::fromLatin1(c).isLetterOrNumber() || c == '_' || c == '/' || c == '-';
+    };
+    const std::string &text = error.message;
+    std::string said;
+    bool quoted = false;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = at;
+        while (at < text.size() && isPart(text[at]))
+            ++at;
+        const std::string_view word = std::string_view(text).substr(begin, at - begin);
+        // Fields such as "mask" and "steps" are words as well: only where the sentence begins they are fields.
+        const bool meant = begin == 0 ? word == error.subject : word.find('_') != std::string_view::npos;
+        const bool field = meant && !quoted && ParamTable::standard().find(word);
+        said += field ? optionFor(word, settings) : std::string(word);
+        if (at == text.size()) break;
+        quoted = quoted != (text[at] == '"');
+        said += text[at++];
+    }
+    return said;
 }
 
 }  // namespace sg::daemon

@@ -186,6 +186,8 @@ void TaskSink::image(std::int64_t index, Image picture)
         if (!values.get<std::string>("hr_prompt").empty()) values.set("hr_prompt", larger.prompt);
         if (!values.get<std::string>("hr_negative_prompt").empty()) values.set("hr_negative_prompt", larger.negative);
     }
+    // Where it means anything, the drawing says so as a fact.
+    values.set("inpainting_mask_weight", 1.0);
     std::vector<std::pair<std::string, std::string>> extras;
     if (request.loopback.loops > 0) sayLoop(request, index, values, extras);
     for (const auto &fact : m_facts)

@@ -48,6 +48,7 @@ StartPictures startOf(const ParamValues &values)
     start.maskedContent = static_cast<MaskedContent>(valueOr<std::int64_t>(values, "inpainting_fill", 0));
     start.onlyMasked = valueOr(values, "inpaint_full_res", true);
     start.padding = static_cast<int>(valueOr<std::int64_t>(values, "inpaint_full_res_padding", 0));
+    start.maskWeight = valueOr(values, "inpainting_mask_weight", 1.0);
     start.noiseMultiplier = valueOr(values, "initial_noise_multiplier", 1.0);
     start.colourCorrection = valueOr(values, "img2img_color_correction", false);
     start.exactSteps = valueOr(values, "img2img_fix_steps", false);

@@ -33,6 +33,7 @@ struct StartPictures {
     MaskedContent maskedContent = MaskedContent::Fill;
     bool onlyMasked = true;
     int padding = 0;  ///< pixels around the masked part
+    double maskWeight = 1;  ///< how far inpainting networks are kept from seeing what the mask covers
     double noiseMultiplier = 1;
     bool colourCorrection = false;
     Image colours;  ///< what the colours are corrected to; empty: the start picture

@@ -55,8 +55,8 @@ Expected<void> resolveSamplerFields(const Json &body, ParseMode mode, ParsedPara
     const auto schedule = body.find("scheduler");
     const bool named = schedule != body.end() && schedule->is_string();
     const SamplerChoice choice = resolveSampler(samplerText(body), named ? schedule->get<std::string>() : std::string());
-    if (mode == ParseMode::Strict && !choice.notes.empty())
-        return fail(ErrorCode::InvalidArgument, choice.notes.front(), choice.notes.front().starts_with("sampler") ? "sampler_name" : "scheduler");
+    if (mode == ParseMode::Strict && !choice.unknown.empty())
+        return fail(ErrorCode::InvalidArgument, choice.unknown.front(), choice.unknown.front().starts_with("sampler") ? "sampler_name" : "scheduler");
     parsed.values.set("sampler_name", choice.sampler->name);
     parsed.values.set("scheduler", choice.schedule->label);
     parsed.notes.insert(parsed.notes.end(), choice.notes.begin(), choice.notes.end());
@@ -78,11 +78,10 @@ Expected<void> resolveHiresSampler(const Json &body, const ParamTable &table, Pa
     if (sampler.empty() && schedule.empty()) return {};
     const SamplerChoice choice =
         resolveSampler(sampler.empty() ? parsed.values.get<std::string>("sampler_name") : sampler, schedule);
-    for (const std::string &note : choice.notes) {
+    for (const std::string &unknown : choice.unknown)
         if (mode == ParseMode::Strict)
-            return fail(ErrorCode::InvalidArgument, "hires " + note, note.starts_with("sampler") ? "hr_sampler_name" : "hr_scheduler");
-        parsed.notes.push_back("hires " + note);
-    }
+            return fail(ErrorCode::InvalidArgument, "hires " + unknown, unknown.starts_with("sampler") ? "hr_sampler_name" : "hr_scheduler");
+    for (const std::string &note : choice.notes) parsed.notes.push_back("hires " + note);
     if (!sampler.empty()) parsed.values.set("hr_sampler_name", choice.sampler->name);
     if (!schedule.empty() || choice.schedule != &schedules().front()) parsed.values.set("hr_scheduler", choice.schedule->label);
     return {};

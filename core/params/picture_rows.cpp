@@ -221,6 +221,19 @@ ParamSpec upscalerRow()
     return spec;
 }
 
+ParamSpec maskWeightRow()
+{
+    return inInfotext(number("inpainting_mask_weight", "Mask weight",
+                             "How far an inpainting model is kept from seeing what the mask covers.", 1, 0, 1, 0.05),
+                      "Conditional mask weight");
+}
+
+bool isSetting(const std::string &key)
+{
+    return key.starts_with("img2img_") || key == "initial_noise_multiplier" || key == "inpainting_mask_weight" ||
+           key == "upscaler_for_img2img";
+}
+
 }  // namespace
 
 std::vector<ParamSpec> imageToImageRows()
@@ -258,6 +271,7 @@ std::vector<ParamSpec> imageToImageRows()
                           "How closely an editing model (instruct-pix2pix) keeps to the picture; 1.5 is usual.", 1, 0,
                           10, 0.05),
                    "Image CFG scale"),
+        maskWeightRow(),
         inInfotext(flag("img2img_color_correction", "Colours of the start picture",
                         "The result gets the colours of the start picture back.", false, false),
                    "Color correction"),
@@ -275,8 +289,7 @@ std::vector<ParamSpec> imageToImageRows()
     for (ParamSpec &spec : rows) {
         spec.group = ParamGroup::ImageToImage;
         // These are settings in A1111; its clients send them in override_settings.
-        spec.option = spec.key.starts_with("img2img_") || spec.key == "initial_noise_multiplier" ||
-                      spec.key == "upscaler_for_img2img";
+        spec.option = isSetting(spec.key);
         spec.textToImage = spec.key == "denoising_strength" || spec.key == "img2img_extra_noise";
         if (spec.key == "denoising_strength" || spec.key == "img2img_extra_noise")
             spec.onlyWith = {"init_images", "enable_hr"};

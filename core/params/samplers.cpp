@@ -27,6 +27,25 @@ const ScheduleSpec *splitSuffix(std::string_view &sampler)
     return nullptr;
 }
 
+std::string lowerCase(std::string_view text)
+{
+    std::string lower(text);
+    for (char &c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return lower;
+}
+
+/// The longest name that `text` is, or begins with, in another case.
+template <class Spec>
+std::string meantOf(const std::vector<Spec> &list, std::string Spec::*name, std::string_view text)
+{
+    const std::string asked = lowerCase(text) + ' ';
+    std::string meant;
+    for (const Spec &spec : list)
+        if ((spec.*name).size() > meant.size() && asked.starts_with(lowerCase(spec.*name) + ' ')) meant = spec.*name;
+    return meant.empty() ? meant : "; there is \"" + meant + "\"";
+}
+
 }  // namespace
 
 const std::vector<SamplerSpec> &samplers()
@@ -106,9 +125,11 @@ SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule
     choice.schedule = findSchedule(schedule);
     if (!choice.schedule) {
         choice.schedule = &schedules().front();
-        if (!schedule.empty())
-            choice.notes.push_back("scheduler \"" + std::string(schedule.substr(0, 80)) +
-                                   "\" is unknown: Automatic was used");
+        if (!schedule.empty()) {
+            const std::string unknown = "scheduler \"" + std::string(schedule.substr(0, 80)) + "\" is unknown";
+            choice.notes.push_back(unknown + ": Automatic was used");
+            choice.unknown.push_back(unknown + meantOf(schedules(), &ScheduleSpec::label, schedule));
+        }
     }
     choice.sampler = findSampler(sampler);
     if (!choice.sampler) {
@@ -118,8 +139,9 @@ SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule
     }
     if (!choice.sampler) {
         choice.sampler = &samplers().front();
-        choice.notes.push_back("sampler \"" + std::string(sampler.substr(0, 80)) +
-                               "\" is unknown: " + choice.sampler->name + " was used");
+        const std::string unknown = "sampler \"" + std::string(sampler.substr(0, 80)) + "\" is unknown";
+        choice.notes.push_back(unknown + ": " + choice.sampler->name + " was used");
+        choice.unknown.push_back(unknown + meantOf(samplers(), &SamplerSpec::name, sampler));
     }
     if (!choice.sampler->defaultSchedule.empty() && choice.schedule->name == choice.sampler->defaultSchedule)
         choice.schedule = &schedules().front();

@@ -42,7 +42,8 @@ const ScheduleSpec *findSchedule(std::string_view nameOrLabel);
 struct SamplerChoice {
     const SamplerSpec *sampler = nullptr;
     const ScheduleSpec *schedule = nullptr;  ///< as reported: Automatic when it is the sampler's own default
-    std::vector<std::string> notes;
+    std::vector<std::string> notes;    ///< what was unknown, and what was taken
+    std::vector<std::string> unknown;  ///< the same for who takes nothing instead: with the name that may be meant
 };
 SamplerChoice resolveSampler(std::string_view sampler, std::string_view schedule);
 

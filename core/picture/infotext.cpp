@@ -4,6 +4,7 @@
 #include "core/base/version.h"
 #include "core/params/samplers.h"
 #include "core/picture/exif.h"
+#include "core/picture/infotext_unread.h"
 #include "core/picture/infotext_versions.h"
 #include "core/picture/png_text.h"
 
@@ -480,6 +481,7 @@ Expected<ParsedInfotext> parseInfotext(std::string_view text, const ParamTable &
     readPrompts(text, parsed);
     Mapper(parsed, table).map();
     addWhatOldVersionsDid(parsed, table);
+    noteWhatIsNotRead(parsed, table);
     return parsed;
 }
 

@@ -45,7 +45,7 @@ struct ParsedInfotext {
     std::string negativePrompt;
     std::vector<std::pair<std::string, std::string>> pairs;  ///< as they stand, quotes taken off
     Json params = Json::object();  ///< the pairs and prompts that the table knows, by its keys: a body for parseParams
-    std::vector<std::string> notes;  ///< values that the table refuses, one English sentence each
+    std::vector<std::string> notes;  ///< values that the table refuses, keys that nothing reads; English
 
     /// The value of the first pair with this key, or an empty text.
     std::string_view value(std::string_view key) const;

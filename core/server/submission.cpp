@@ -9,6 +9,7 @@
 #include "core/server/first_pass.h"
 #include "core/server/image_modes.h"
 #include "core/server/request_infotext.h"
+#include "core/server/strict_names.h"
 #include "core/server/style_file.h"
 #include "core/storage/object_store.h"
 
@@ -229,6 +230,8 @@ Expected<NewTask> taskFrom(Json body, const SubmissionOptions &options, const Pa
         return fail(ErrorCode::UnusableFile, "the model cannot be used: " + model->reason, "stable_diffusion_model");
     if (Expected<void> others = resolveOtherModels(parsed->values, library); !others) return Unexpected{others.error()};
     if (Expected<void> files = resolveFiles(parsed->values, rows, library); !files) return Unexpected{files.error()};
+    if (options.strict)
+        if (Expected<void> named = requireNamedFiles(parsed->values, library); !named) return Unexpected{named.error()};
     Expected<Json> stored = storedBody(std::move(body), rows);
     if (!stored) return Unexpected{stored.error()};
     task.model = model->name;

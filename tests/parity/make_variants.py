@@ -20,6 +20,7 @@ from networks import UNET  # noqa: I001 (starter_world shows the way)
 OUT = HERE / "variants"
 STEPS, SIDE, CFG, SEED = 4, 64, 5.0, 5  # 4 steps visit whole timesteps, where all programs have the same sigmas
 IMAGE_CFG = 1.7
+MASK_WEIGHT = .4
 LCM_STEPS = 8  # which are levels of LCM's fifty
 
 
@@ -85,6 +86,18 @@ def wide_pictures(pair, vae, out):
     made = pipe(image=torch.full_like(plain, .5), mask_image=torch.ones_like(mask), masked_image_latents=grey, strength=1.0,
                 latents=noise_of(SEED, SIDE // 8, SIDE // 8), **shared)
     out["inpainting_text"] = report("inpainting, text to image", to_bytes(made.images))
+
+    # Half a mask, and a picture that is hidden only in part: the pipeline would round the mask.
+    soft = ((torch.arange(SIDE)[None, None, None] * 4).clamp(max=200).expand(1, 1, SIDE, SIDE) * (mask + 1) / 2).to(torch.uint8)
+    out["soft_mask"] = soft[0, 0].contiguous()
+    soft = soft.float() / 255
+    pipe.mask_processor.register_to_config(do_binarize=False)
+    for name, shown in (("inpainting_half", soft), ("inpainting_rounded", soft.round())):
+        seen = plain * 2 - 1
+        seen = seen + MASK_WEIGHT * (seen * (1 - shown) - seen)
+        kept = vae.encode(seen).latent_dist.mode() * LATENT_SCALE
+        made = pipe(image=plain, mask_image=shown, masked_image_latents=kept, strength=1.0, latents=begin, **shared)
+        out[name] = report(name, to_bytes(made.images))
 
     eight = widened(pair.unet, 8)
     out["first_layer.8"] = eight.conv_in.weight.clone()

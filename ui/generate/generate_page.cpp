@@ -250,6 +250,10 @@ void GeneratePage::takeInfotext(const QString &infotext, const QString &file)
             continue;
         m_parameters->set(spec.key, std::move(*value));
     }
+    QStringList notes;
+    for (const std::string &note : parsed->notes)
+        notes.append(QString::fromStdString(note));
+    if (!notes.isEmpty()) m_messages->showInfo(notes.join(u"; "_s));
     Q_EMIT happened(tr("Parameters taken from %1").arg(file));
 }
 

@@ -141,6 +141,8 @@ namespace {
     QT_TRANSLATE_NOOP("Parameters", "How much of its surroundings that part sees."),
     QT_TRANSLATE_NOOP("Parameters", "Hard mask in the latents"),
     QT_TRANSLATE_NOOP("Parameters", "Off lets half-masked places be drawn half."),
+    QT_TRANSLATE_NOOP("Parameters", "Mask weight"),
+    QT_TRANSLATE_NOOP("Parameters", "How far an inpainting model is kept from seeing what the mask covers."),
     QT_TRANSLATE_NOOP("Parameters", "Noise multiplier"),
     QT_TRANSLATE_NOOP("Parameters", "Scales the noise that is laid on the start."),
     QT_TRANSLATE_NOOP("Parameters", "Extra noise"),

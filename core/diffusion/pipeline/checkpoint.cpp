@@ -173,6 +173,8 @@ std::shared_ptr<Checkpoint> loadCheckpoint(const std::filesystem::path &path, co
         source.files.push_back(orThrow(nn::MappedFile::open(one.path, one.identity)));
     source.alive = nn::readAhead(source.files, index.path(), stop, watch);
     if (made->config.fileAlphas) made->config.alphasCumprod = alphasCumprod(index, source);
+    if (made->config.fileAlphas && made->config.alphasCumprod.empty() && index.find("alphas_cumprod"))
+        made->config.reasons.emplace_back("noise levels: Stable Diffusion's; the file's alphas_cumprod is no schedule");
     made->device = device;
     made->dtype = dtype;
     made->vaeDtype = dtype == torch::kFloat16 ? torch::kFloat32 : dtype;

@@ -28,39 +28,55 @@ torch::Tensor toMask(const Image &grey)
     return bytes.to(torch::kFloat) / 255;
 }
 
-/// Mask and masked picture's latent, for a network that was trained on both.
-/// Source  Rombach et al. 2022, the inpainting model; A1111's conditioning mask weight 1.
-torch::Tensor inpaintConcat(Checkpoint &checkpoint, const PreparedStart &prepared, std::int64_t width,
-                            std::int64_t height)
+/// How an inpainting network is shown the mask, and what lies below it.
+struct MaskReading {
+    bool round = true;
+    double weight = 1;
+};
+
+MaskReading readingOf(const Checkpoint &checkpoint, const StartPictures &start)
 {
-    if (prepared.mask.empty()) {
+    // As A1111: half a mask is shown to Stable Diffusion 1 and 2 only.
+    const bool half = !start.maskRound || start.soft.enabled;
+    return {checkpoint.config.family == BaseFamily::Sdxl || !half, start.maskWeight};
+}
+
+/// Mask and masked picture's latent, for a network that was trained on both. Without a mask all is masked.
+/// Source  Rombach et al. 2022, the inpainting model; A1111's conditioning mask weight.
+torch::Tensor inpaintConcat(Checkpoint &checkpoint, const PreparedStart &prepared, const MaskReading &reading,
+                            std::int64_t width, std::int64_t height)
+{
+    if (prepared.pictures.empty() || (prepared.mask.empty() && reading.weight == 1)) {
         const std::int64_t factor = checkpoint.config.latentFactor;
         const torch::Tensor grey = torch::zeros({1, 3, height * factor, width * factor});
         const torch::Tensor latent = coding::encode(*checkpoint.vae, grey.to(checkpoint.device)).to(torch::kFloat);
         return torch::cat({torch::ones({1, 1, height, width}, latent.options()), latent}, 1);
     }
-    const torch::Tensor mask = toMask(prepared.mask).round();
+    torch::Tensor mask = prepared.mask.empty() ? torch::ones({1, 1, 1, 1}) : toMask(prepared.mask);
+    if (reading.round) mask = mask.round();
     std::vector<torch::Tensor> masked;
     for (const Image &picture : prepared.pictures) {
-        const torch::Tensor kept = toPicture(picture) * (1 - mask);
+        const torch::Tensor whole = toPicture(picture);
+        const torch::Tensor kept = whole.lerp(whole * (1 - mask), reading.weight);
         masked.push_back(coding::encode(*checkpoint.vae, kept.to(checkpoint.device)).to(torch::kFloat));
     }
-    const torch::Tensor kept = torch::cat(masked);
+    torch::Tensor kept = torch::cat(masked);
+    if (kept.size(2) != height || kept.size(3) != width) kept = resizeLatent(kept, "Latent", width, height);
     const torch::Tensor small = at::upsample_nearest2d(mask, {height, width}).to(kept.device());
     return torch::cat({small.expand({kept.size(0), 1, height, width}), kept}, 1);
 }
 
 /// What the network reads beside latents of this size; undefined where it reads nothing. `latent`: of the start
 /// pictures, undefined without any.
-torch::Tensor concatFor(Checkpoint &checkpoint, const PreparedStart &prepared, const torch::Tensor &latent,
-                        std::int64_t width, std::int64_t height)
+torch::Tensor concatFor(Checkpoint &checkpoint, const PreparedStart &prepared, const MaskReading &reading,
+                        const torch::Tensor &latent, std::int64_t width, std::int64_t height)
 {
     const CheckpointConfig &config = checkpoint.config;
     switch (config.imageInput) {
     case ImageInput::None:
         return {};
     case ImageInput::Inpaint:
-        return inpaintConcat(checkpoint, prepared, width, height);
+        return inpaintConcat(checkpoint, prepared, reading, width, height);
     case ImageInput::Edit:
         // Trained on latents that were not scaled.
         if (latent.defined()) return latent / config.latentScale;
@@ -115,7 +131,8 @@ StartLatent makeStart(Checkpoint &checkpoint, const PreparedStart &prepared, con
         // As the reference rounds: half to even.
         if (request.start.maskRound && !request.start.soft.enabled) start.redraw = start.redraw.round();
     }
-    start.concat = concatFor(checkpoint, prepared, start.latent, start.latent.size(3), start.latent.size(2));
+    start.concat = concatFor(checkpoint, prepared, readingOf(checkpoint, request.start), start.latent,
+                             start.latent.size(3), start.latent.size(2));
     if (start.latent.size(0) == 1 && request.batchSize > 1)
         start.latent = start.latent.expand({request.batchSize, -1, -1, -1});
     return start;
@@ -132,7 +149,7 @@ torch::Tensor withMaskedContent(const StartLatent &start, MaskedContent content,
 
 torch::Tensor emptyConcat(Checkpoint &checkpoint, std::int64_t width, std::int64_t height)
 {
-    return concatFor(checkpoint, {}, {}, width, height);
+    return concatFor(checkpoint, {}, {}, {}, width, height);
 }
 
 bool isLatentUpscaler(const std::string &name)

@@ -1,5 +1,6 @@
 #include "core/diffusion/pipeline/text_to_image.h"
 
+#include "core/base/json.h"
 #include "core/diffusion/nn/pulse.h"
 #include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/inspector.h"
@@ -173,6 +174,9 @@ void Task::begin(const PreparedStart &start, const ParkedTask *from)
         m_start = from->start;
     else if (m_request.start.used())
         m_start = makeStart(m_checkpoint, start, m_request, m_context.stop);
+    const double weight = m_request.start.maskWeight;
+    if (m_request.start.used() && weight != 1 && m_checkpoint.config.imageInput == ImageInput::Inpaint)
+        m_sink.fact("Conditional mask weight", dumpJson(Json(weight)));
     if (!m_start.concat.defined())
         m_start.concat = emptyConcat(m_checkpoint, m_request.width / factor, m_request.height / factor);
     m_first->setConcat(m_start.concat);

@@ -123,6 +123,20 @@ def test_notes_and_strict():
     assert strict.status == 400, strict
 
 
+def test_strict_wants_the_files_that_are_named():
+    hires = {"enable_hr": True, "hr_prompt": "y <lora:second:1>"}
+    for fields, field, name in (({"sd_vae": "gone"}, "sd_vae", "gone"), ({"prompt": "x <lora:nobody:0.5>"}, "prompt", "nobody"),
+                                ({"override_settings": {"sd_vae": "gone.pt"}}, "sd_vae", "gone.pt"), (hires, "hr_prompt", "second")):
+        body = {**BODY, **fields}
+        assert server.post("/txt2img", body).status == 200, fields
+        strict = server.post("/txt2img", body, headers={"Strict": "true"})
+        assert strict.status == 404 and name in str(strict.body) and field in str(strict.body), (fields, strict)
+    for fields in ({"sd_vae": "None"}, {"sd_vae": "Automatic"}, {"prompt": "x <lora:nobody:1>", "disable_extra_networks": True},
+                   {"prompt": "{a|b} <lora:{a|b}:1>"}, {"hr_prompt": "y <lora:second:1>"}, {"negative_prompt": "<lora:nobody:1>"}):
+        strict = server.post("/txt2img", {**BODY, **fields}, headers={"Strict": "true"})
+        assert strict.status == 200, (fields, strict)
+
+
 def test_aliases_of_samplers():
     """Ours are taken; A1111's API looks for exact names and takes DPM++ 2M for all others."""
     for field, alias, name, schedule in (("sampler_name", "k_euler_a", "Euler a", "Automatic"), ("sampler_index", "ddim", "DDIM", "Automatic"),

@@ -109,10 +109,10 @@ def test_like_a_picture_of_another_kind():
     assert run("generate", "--prompt", "x", "--init", "begin.png", "--strength", "0.5", "-o", "plain2.png", "--steps", "2").returncode == 0
     assert run("generate", "--prompt", "x", "--init", "begin.png", "--mask", "begin.png", "-o", "inpainted.png", "--steps", "2").returncode == 0
     done = run("generate", "--like", "hires.png", "--init", "begin.png", "--json", "-o", "a.png")
-    assert done.returncode == 0 and "enable_hr" in done.stderr and done.stderr.count("\n") == 1, done
+    assert done.returncode == 0 and "left out: --hires-scale, --hires-upscaler, --hires" in done.stderr and done.stderr.count("\n") == 1, done
     assert json.loads(done.stdout)["parameters"]["init_images"], done
     done = run("generate", "--like", "inpainted.png", "--json", "-o", "a.png")
-    assert done.returncode == 0 and "mask_blur" in done.stderr and "start picture" in done.stderr, done
+    assert done.returncode == 0 and "--mask-blur" in done.stderr and "start picture" in done.stderr, done
     done = run("generate", "--like", "plain2.png", "-o", "a.png")
     assert done.returncode == 0 and "start picture" in done.stderr and done.stderr.count("\n") == 1, done
     for words in (["--like", "plain2.png", "--init", "begin.png"], ["--like", "hires.png"], ["--like", "begin.png"],
@@ -120,10 +120,11 @@ def test_like_a_picture_of_another_kind():
         done = run("generate", *words, "-o", "a.png")
         assert done.returncode == 0 and done.stderr == "", (words, done)
     # What is asked for by an option stays, and is refused.
-    for words, said in ((["--like", "hires.png", "--init", "begin.png", "--hires-steps", "3"], "hr_second_pass_steps"),
-                        (["--like", "inpainted.png", "--set", "mask_blur=3"], "mask_blur")):
+    for words, said in ((["--like", "hires.png", "--init", "begin.png", "--hires-steps", "3"], "--hires-steps does not go together with --init"),
+                        (["--like", "inpainted.png", "--mask-blur", "3"], "--mask-blur needs --init"),
+                        (["--like", "inpainted.png", "--set", "mask_blur=3"], "--set mask_blur needs --init")):
         done = run("generate", *words)
-        assert done.returncode == 2 and f'unknown field "{said}"' in done.stderr, (words, done)
+        assert done.returncode == 2 and said in done.stderr, (words, done)
 
 
 def test_from_a_picture():
@@ -144,12 +145,32 @@ def test_from_a_picture():
     (folder / "text.png").write_text("no picture")
     for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--latent-mask", "start.png"], "--latent-mask needs --init"),
                         (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
-                        (["--init", "start.png", "--strength", "2"], "denoising_strength"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
-                        (["--init", "start.png", "--hires"], "enable_hr"), (["--init", "start.png", "--upscaler", "Magic"], "upscaler_for_img2img"),
-                        (["--hires", "--hires-upscaler", "Magic"], "hr_upscaler"),
-                        (["--set", "ESRGAN_tile=16", "--set", "ESRGAN_tile_overlap=16"], "ESRGAN_tile_overlap must be less than ESRGAN_tile")):
+                        (["--init", "start.png", "--strength", "2"], "--strength must be between 0 and 1"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
+                        (["--init", "start.png", "--hires"], "--hires does not go together with --init"), (["--init", "start.png", "--upscaler", "Magic"], "upscaler"),
+                        (["--hires", "--hires-upscaler", "Magic"], "--hires-upscaler"),
+                        (["--set", "ESRGAN_tile=16", "--set", "ESRGAN_tile_overlap=16"], "--set ESRGAN_tile_overlap must be less than --set ESRGAN_tile")):
         refused = run("generate", "--prompt", "x", *words, *SMALL)
         assert refused.returncode == 2 and said in refused.stderr, (words, refused)
+
+
+def test_errors_name_what_was_typed():
+    for words, said in ((["--steps", "0"], "--steps must be between 1 and 150"), (["--set", "steps=0"], "--set steps must be between 1 and 150"),
+                        (["--cfg", "1e9"], "--cfg must be"), (["--set", "cfg_rescale=7"], "--set cfg_rescale must be"), (["--batch", "-1"], "--batch must be"),
+                        (["--hires", "--hires-upscaler", "sd_vae"], '--hires-upscaler must be one of the known names or of a file, not "sd_vae"'),
+                        (["--sampler", "dpm++ 2m"], 'sampler "dpm++ 2m" is unknown; there is "DPM++ 2M"')):
+        done = run("generate", "--prompt", "x", "--json", *SMALL, *words)
+        assert done.returncode == 2 and done.stderr.startswith(f"serigraphd: {said}") and done.stderr.count("\n") == 1, (words, done)
+        assert json.loads(done.stdout)["message"].startswith(said), (words, done)
+
+
+def test_notes_are_told():
+    """What the drawing says beside its pictures: on stderr, and in the JSON as the API has it."""
+    assert run("generate", "--prompt", "x", "-o", "noted.png", *SMALL).returncode == 0
+    words = ["generate", "--prompt", "x", "--init", "noted.png", "--batch", "2", "--set", "loopback_loops=2", "--steps", "2", "-o", "n{n}.png"]
+    plain, told = run(*words), run(*words, "--json")
+    note = "batch_size was set to 1, because loopback draws one picture after the other"
+    assert plain.returncode == 0 and plain.stderr == told.stderr == f"serigraphd: {note}\n", (plain, told)
+    assert json.loads(told.stdout)["x_notes"] == [note], told
 
 
 def test_exit_codes():

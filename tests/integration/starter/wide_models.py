@@ -86,6 +86,8 @@ def test_inpainting_models():
     alone = draw("nine", [plain])
     picture = draw("nine", [plain, alone], **TO_PICTURE)
     masked = draw("nine", [picture, draw("starter", **TO_MASKED)], **TO_MASKED)
+    draw("nine", [masked], **TO_MASKED, inpainting_mask_weight=0.2)
+    assert (draw("starter", **TO_MASKED, inpainting_mask_weight=0.2) == draw("starter", **TO_MASKED)).all()
     left = abs(masked - numpy.asarray(pictures.start(), int)).max(-1)
     left[24:48, 20:44] = 0
     assert left.max() == 0, "what the mask leaves is not the start"

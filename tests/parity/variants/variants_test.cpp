@@ -15,6 +15,7 @@
 #include "tests/support/tensor_writer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -65,6 +66,29 @@ std::shared_ptr<Checkpoint> wide(int channels)
         bytes.append(static_cast<const char *>(layer.data_ptr()), layer.nbytes());
     });
     return load(file);
+}
+
+/// An edit of a file: its own noise levels.
+FilledCheckpoint::Change withLevels(const torch::Tensor &alphas, const char *dtype)
+{
+    return [alphas, dtype](Json &header, std::string &bytes) {
+        header["alphas_cumprod"] = {{"dtype", dtype},
+                                    {"shape", alphas.sizes().vec()},
+                                    {"data_offsets", {bytes.size(), bytes.size() + alphas.nbytes()}}};
+        bytes.append(static_cast<const char *>(alphas.data_ptr()), alphas.nbytes());
+    };
+}
+
+/// Some of Stable Diffusion's kind, which are not its own.
+torch::Tensor otherLevels()
+{
+    return (1 - torch::linspace(0.02, 0.1, 1000, torch::kDouble).square()).cumprod(0).to(torch::kFloat);
+}
+
+std::vector<float> numbersOf(const torch::Tensor &tensor)
+{
+    const torch::Tensor plain = tensor.to(torch::kFloat).contiguous();
+    return {plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel()};
 }
 
 Checkpoint &refiner()
@@ -159,6 +183,55 @@ SG_CASE(inpainting_models)
     PreparedStart start = startOf(wanted, "start", 1);
     start.mask = imageOf(data().at("mask"));
     compare(draw(*model, wanted, start), "inpainting");
+}
+
+SG_CASE(inpainting_models_see_half_a_mask)
+{
+    const std::shared_ptr<Checkpoint> model = wide(9);
+    GenerationRequest wanted = request(64, 64, "a red star", "blue");
+    PreparedStart start = startOf(wanted, "start", 1);
+    start.mask = imageOf(data().at("soft_mask"));
+    wanted.start.maskWeight = 0.4;
+    compare(draw(*model, wanted, start), "inpainting_rounded");
+    wanted.start.soft.enabled = true;
+    compare(draw(*model, wanted, start), "inpainting_half");
+    wanted.start.soft.enabled = wanted.start.maskRound = false;
+    const Collector half = draw(*model, wanted, start);
+    compare(half, "inpainting_half");
+    CHECK(half.facts.at("Conditional mask weight") == "0.4");
+    // SDXL's are shown whole masks, as by A1111.
+    model->config.family = BaseFamily::Sdxl;
+    compare(draw(*model, wanted, start), "inpainting_rounded");
+}
+
+SG_CASE(noise_levels_of_the_file)
+{
+    const torch::Tensor levels = otherLevels(), half = levels.to(torch::kHalf);
+    const std::shared_ptr<Checkpoint> plain = load(FilledCheckpoint(test::kStarter));
+    const std::shared_ptr<Checkpoint> other = load(FilledCheckpoint(test::kStarter, {}, withLevels(levels, "F32")));
+    CHECK(other->config.alphasCumprod == numbersOf(levels) && plain->config.alphasCumprod != numbersOf(levels));
+    const GenerationRequest wanted = request(64, 64, "a red star", "");
+    const Image usual = draw(*plain, wanted).images.at(0);
+    CHECK(usual.pixels != draw(*other, wanted).images.at(0).pixels);
+    const std::shared_ptr<Checkpoint> rounded = load(FilledCheckpoint(test::kStarter, {}, withLevels(half, "F16")));
+    CHECK(rounded->config.alphasCumprod == numbersOf(half));
+    CHECK(rounded->config.alphasCumprod != other->config.alphasCumprod);
+
+    torch::Tensor broken = levels.clone();
+    broken[500] = std::nanf("");
+    for (const torch::Tensor &unusable :
+         {broken, levels.flip(0).contiguous(), levels * 2, levels.narrow(0, 0, 1), levels.reshape({10, 100})}) {
+        const std::shared_ptr<Checkpoint> read =
+            load(FilledCheckpoint(test::kStarter, {}, withLevels(unusable.contiguous(), "F32")));
+        CHECK(read->config.alphasCumprod.empty());
+        CHECK(read->config.reasons.back().find("alphas_cumprod") != std::string::npos);
+    }
+    const FilledCheckpoint large(
+        kData + "networks/sdxl.safetensors",
+        {{"conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight", 8},
+         {"conditioner.embedders.1.model.token_embedding.weight", 12}},
+        withLevels(levels, "F32"));
+    CHECK(load(large)->config.alphasCumprod.empty());
 }
 
 SG_CASE(editing_models)

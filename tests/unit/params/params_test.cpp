@@ -268,6 +268,10 @@ void ParamsTest::samplerFields()
         QVERIFY(namesField(parse({{key, 1}}), key));
     const Expected<ParsedParams> strictSampler = parseField("sampler_name", "Nope");
     QVERIFY(!strictSampler && strictSampler.error().subject == "sampler_name");
+    QCOMPARE(strictSampler.error().message, "sampler \"Nope\" is unknown");
+    const Expected<ParsedParams> otherCase = parseField("sampler_name", "dpm++ 2m Sde karras");
+    QVERIFY(!otherCase);
+    QCOMPARE(otherCase.error().message, "sampler \"dpm++ 2m Sde karras\" is unknown; there is \"DPM++ 2M SDE\"");
     const Expected<ParsedParams> strictSchedule = parseField("scheduler", "Nope");
     QVERIFY(!strictSchedule && strictSchedule.error().subject == "scheduler");
 }

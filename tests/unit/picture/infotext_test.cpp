@@ -48,6 +48,7 @@ private Q_SLOTS:
     void inpainting();
     void hiresFix();
     void valuesOutOfRangeAreNoted();
+    void whatIsNotReadIsNoted();
     void notAnInfotext();
     void hugeTextsStayLinear_data();
     void hugeTextsStayLinear();
@@ -424,6 +425,25 @@ void InfotextTest::valuesOutOfRangeAreNoted()
         QVERIFY(!parsed->params.contains(key));
     QVERIFY(parsed->params["height"] == 64);
     QCOMPARE(parsed->pairs.size(), std::size_t(6));
+}
+
+void InfotextTest::whatIsNotReadIsNoted()
+{
+    const std::string usual =
+        "p\nSteps: 20, Sampler: Euler, Seed: 1, Size: 64x64, RNG: NV, Model hash: 12, TI hashes: x";
+    QVERIFY(parseInfotext(usual + ", Hypernet strength: 0, Face restoration: None, Lora hashes: a, User: b")
+                ->notes.empty());
+    const Expected<ParsedInfotext> parsed =
+        parseInfotext(usual + ", Hypernet: old, First pass size: 256x256, Token merging ratio: 0.5, Clip skip: 2");
+    QCOMPARE(parsed->notes.size(), std::size_t(1));
+    QCOMPARE(parsed->notes.front(),
+             "not read, so that the picture may differ: Hypernet, First pass size, Token merging ratio");
+    std::string many = usual;
+    for (int i = 0; i < 1000; ++i)
+        many += ", Setting " + std::to_string(i) + ": 1, " + std::string(200, 'k') + ": 2";
+    const Expected<ParsedInfotext> crowded = parseInfotext(many);
+    QVERIFY(crowded->notes.size() == 1 && crowded->notes.front().size() < 500);
+    QVERIFY(crowded->notes.front().ends_with("and 1980 more"));
 }
 
 void InfotextTest::notAnInfotext()
