@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/models/model_library.h"
+#include "core/params/coding_rows.h"
 #include "core/params/param_values.h"
 
 #include <QFile>
@@ -107,7 +108,9 @@ Expected<void> WebuiOptions::change(const Json &values)
                 changed.erase(key);
                 continue;
             }
-            const Expected<ParamValue> checked = valueFromJson(*row, value);
+            Expected<ParamValue> checked = valueFromJson(*row, value);
+            // A1111 has previews that this server has not: no picture is another for it.
+            if (!checked && isPreviewRow(key)) checked = row->defaultValue;
             if (!checked) return Unexpected{checked.error()};
             changed[key] = toJson(*checked);
         } else if (!isReadOnly(key)) {

@@ -259,6 +259,8 @@ def test_a1111_options():
     assert answer.status == 200 and answer.json()["parameters"]["show_progress_type"] == "Approx cheap", answer
     assert [note for note in answer.json()["x_notes"] if "Approx NN" in note and "Approx cheap" in note] == answer.json()["x_notes"], answer
     assert server.post("/sdapi/v1/txt2img", shown, headers={"Strict": "true"}).status == 422
+    assert server.post("/sdapi/v1/options", {"show_progress_type": "Approx NN"}).status == 200
+    assert server.get("/sdapi/v1/options").json()["show_progress_type"] == "Approx cheap"
     assert server.post("/sdapi/v1/txt2img", {**body, "override_settings": {"vae_tiling": "Sometimes"}}).status == 422
     native = server.post("/txt2img", {**body, "stable_diffusion_model": "alpha"}).json()
     assert server.get(f"/tasks/{native['taskId']}/result").json()["parameters"]["clip_skip"] == 1, native
