@@ -145,7 +145,7 @@ def test_from_a_picture():
     (folder / "text.png").write_text("no picture")
     for words, said in ((["--mask", "start.png"], "--mask needs --init"), (["--latent-mask", "start.png"], "--latent-mask needs --init"),
                         (["--init", "gone.png"], "gone.png"), (["--init", "text.png"], "text.png"),
-                        (["--init", "start.png", "--strength", "2"], "--strength must be between 0 and 1"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
+                        (["--init", "start.png", "--strength", "2"], "--strength must be a number between 0 and 1"), (["--init", "start.png", "--fill", "blue"], "Latent noise"),
                         (["--init", "start.png", "--hires"], "--hires does not go together with --init"), (["--init", "start.png", "--upscaler", "Magic"], "upscaler"),
                         (["--hires", "--hires-upscaler", "Magic"], "--hires-upscaler"),
                         (["--set", "ESRGAN_tile=16", "--set", "ESRGAN_tile_overlap=16"], "--set ESRGAN_tile_overlap must be less than --set ESRGAN_tile")):
@@ -154,7 +154,7 @@ def test_from_a_picture():
 
 
 def test_errors_name_what_was_typed():
-    for words, said in ((["--steps", "0"], "--steps must be between 1 and 150"), (["--set", "steps=0"], "--set steps must be between 1 and 150"),
+    for words, said in ((["--steps", "0"], "--steps must be a whole number between 1 and 150"), (["--set", "steps=0"], "--set steps must be a whole number between 1 and 150"),
                         (["--cfg", "1e9"], "--cfg must be"), (["--set", "cfg_rescale=7"], "--set cfg_rescale must be"), (["--batch", "-1"], "--batch must be"),
                         (["--hires", "--hires-upscaler", "sd_vae"], '--hires-upscaler must be one of the known names or of a file, not "sd_vae"'),
                         (["--sampler", "dpm++ 2m"], 'sampler "dpm++ 2m" is unknown; there is "DPM++ 2M"')):

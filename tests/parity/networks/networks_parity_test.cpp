@@ -3,6 +3,7 @@
 #include "core/diffusion/nn/wrap.h"
 #include "core/diffusion/pipeline/checkpoint.h"
 #include "core/diffusion/upscale/upscaler.h"
+#include "core/diffusion/upscale/upscaler_bytes.h"
 #include "core/diffusion/vae/taesd.h"
 #include "core/diffusion/vae/vae.h"
 #include "core/modelfile/model_file.h"

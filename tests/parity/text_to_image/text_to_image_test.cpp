@@ -381,7 +381,7 @@ SG_CASE(the_first_pass_is_kept_when_it_cannot_be_made_larger)
     TaskTools tools;
     tools.kept = &kept;
     tools.drawing = "this";
-    tools.enlarge = [](const Image &picture, int width, int height) {
+    tools.enlarge = [](const Image &picture, int width, int height, const auto &) {
         Image grown(width, height, 3);
         for (int y = 0; y < height; ++y)
             for (int x = 0; x < width * 3; ++x)
